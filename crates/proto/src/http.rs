@@ -1,0 +1,247 @@
+//! Bodies of the HTTP API, base path `/v1`. Each type names its endpoint; [`crate::problem::Problem`] answers errors.
+
+use crate::entry::{ConversationKind, Entry};
+use crate::frame::{Commit, Page, PlanLog, Watermark};
+use crate::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
+use crate::payload::Payload;
+use serde::{Deserialize, Serialize};
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+            pub struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+        )*
+    };
+}
+
+bodies! {
+    /// `POST /v1/register`: sends a code to the number. 202 with [`Registered`], the same whether or not the number is known.
+    pub struct Register {
+        /// E.164, as in `+31612345678`.
+        pub phone: String,
+    }
+
+    pub struct Registered {
+        /// How long the code is valid.
+        pub expires_in_s: u64,
+        /// After how long another code may be asked for.
+        pub retry_after_s: u64,
+    }
+
+    /// `POST /v1/login`: 200 with [`Tokens`]. Makes the account at the first login of a number, and a device each time.
+    pub struct Login {
+        pub phone: String,
+        pub code: String,
+        /// What the person's other devices show, as in "laptop".
+        pub device_name: String,
+    }
+
+    /// OAuth 2.0 token response (RFC 6749 section 5.1), with who it is for.
+    pub struct Tokens {
+        pub access_token: String,
+        /// Always `Bearer`.
+        pub token_type: String,
+        pub expires_in: u64,
+        pub refresh_token: String,
+        pub account: AccountId,
+        pub device: DeviceId,
+    }
+
+    /// `POST /v1/oauth/token`, form-encoded (RFC 6749 section 6): 200 with [`Tokens`]. The refresh token changes each
+    /// time; the old one stays good until the new access token was used once, so a lost answer can be asked for again.
+    pub struct Refresh {
+        /// Always `refresh_token`.
+        pub grant_type: String,
+        pub refresh_token: String,
+    }
+
+    /// `POST /v1/oauth/revoke`, form-encoded (RFC 7009): logs the device of this token out. Always 200.
+    pub struct Revoke {
+        pub token: String,
+    }
+
+    /// `GET /v1/me`
+    pub struct Me {
+        pub account: AccountId,
+        pub device: DeviceId,
+        /// The account's own number, E.164.
+        pub phone: String,
+    }
+
+    /// `GET /v1/devices`: one's own devices; `DELETE /v1/devices/{id}` logs one out.
+    pub struct Devices {
+        pub devices: Vec<Device>,
+    }
+
+    pub struct Device {
+        pub device: DeviceId,
+        pub name: String,
+        pub created_ms: u64,
+        /// Whether this is the device that asks.
+        pub current: bool,
+    }
+
+    /// `PUT /v1/keys/credential`: 204. A credential whose identity key is not the account's present one replaces the
+    /// identity: the account's other devices are logged out, and its contacts see that the safety number changed.
+    pub struct PutCredential {
+        /// See [`crate::credential`].
+        pub credential: Payload,
+    }
+
+    /// `POST /v1/keys/packages`: 200 with [`KeyPackageCount`].
+    pub struct PutKeyPackages {
+        /// Each is given out once. MLS KeyPackage (RFC 9420 section 10).
+        pub packages: Vec<Payload>,
+        /// Given out, again and again, when there is no other left; replaces the previous one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_resort: Option<Payload>,
+    }
+
+    /// `GET /v1/keys/packages`
+    pub struct KeyPackageCount {
+        /// How many are left to be given out once.
+        pub count: u32,
+        pub last_resort: bool,
+    }
+
+    /// `GET /v1/accounts/{id}/devices`
+    pub struct AccountDevices {
+        pub account: AccountId,
+        pub devices: Vec<DeviceCredential>,
+    }
+
+    pub struct DeviceCredential {
+        pub device: DeviceId,
+        pub credential: Payload,
+    }
+
+    /// `POST /v1/accounts/{id}/key-packages/claim`: one key package of each device that has a credential.
+    pub struct Claimed {
+        pub packages: Vec<ClaimedPackage>,
+    }
+
+    pub struct ClaimedPackage {
+        pub device: DeviceId,
+        pub package: Payload,
+        pub last_resort: bool,
+    }
+
+    /// `POST /v1/contacts/lookup`: 200 with [`Found`].
+    pub struct Lookup {
+        /// E.164, at most [`crate::limit::LOOKUP_PHONES_MAX`].
+        pub phones: Vec<String>,
+    }
+
+    pub struct Found {
+        /// Only those that have an account.
+        pub matches: Vec<Match>,
+    }
+
+    pub struct Match {
+        pub phone: String,
+        pub account: AccountId,
+    }
+
+    /// `POST /v1/conversations`: 201 with [`Created`]; 409 `exists` if somebody was faster. The commit has
+    /// `change.create`, epoch 0, and the id that [`ConversationId::direct`] gives.
+    pub struct Create {
+        pub commit: Commit,
+    }
+
+    pub struct Created {
+        pub conversation: ConversationId,
+        pub seq: u64,
+        pub time_ms: u64,
+    }
+
+    /// `GET /v1/conversations?after=&limit=`
+    pub struct Conversations {
+        pub conversations: Vec<Conversation>,
+        /// Pass as `after` for the next page; absent on the last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub next: Option<ConversationId>,
+    }
+
+    /// `GET /v1/conversations/{id}`
+    pub struct Conversation {
+        pub conversation: ConversationId,
+        pub kind: ConversationKind,
+        /// The accounts in it.
+        pub members: Vec<AccountId>,
+        pub epoch: u64,
+        pub head: u64,
+        pub watermarks: Vec<Watermark>,
+    }
+
+    /// `GET /v1/conversations/{id}/group-info`: for an external commit.
+    pub struct GroupInfo {
+        pub epoch: u64,
+        /// Seq of the commit that led to this epoch.
+        pub commit_seq: u64,
+        /// MLS GroupInfo with the ratchet tree (RFC 9420 section 12.4.3).
+        pub group_info: Payload,
+    }
+
+    /// `POST /v1/conversations/{id}/messages`: 201 with [`Posted`]; a repeat gives the same answer as the first time.
+    pub struct Post {
+        pub message_id: MessageId,
+        pub epoch: u64,
+        pub payload: Payload,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub silent: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub expires_in_s: Option<u64>,
+    }
+
+    pub struct Posted {
+        pub message_id: MessageId,
+        pub seq: u64,
+        pub time_ms: u64,
+    }
+
+    /// `GET /v1/conversations/{id}/messages?before=&after=&limit=`: ascending by seq, whichever way it pages.
+    pub struct Messages {
+        pub entries: Vec<Entry>,
+        pub head: u64,
+        pub oldest: u64,
+    }
+
+    /// `PUT /v1/conversations/{id}/receipts`: 204. Watermarks never run backwards; lower values are ignored.
+    pub struct PutReceipts {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub delivered: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub read: Option<u64>,
+    }
+
+    /// `POST /v1/cursors`: 204. For those who poll; over the socket it is a frame.
+    pub struct PutCursors {
+        pub cursors: Vec<CursorAt>,
+    }
+
+    pub struct CursorAt {
+        pub log: LogId,
+        pub seq: u64,
+    }
+
+    /// `GET /v1/sync?wait=&limit=`: what this device has not confirmed with `POST /v1/cursors`. With `wait` (seconds) the
+    /// answer comes as soon as there is something, else empty at the end of the wait.
+    pub struct Synced {
+        /// One page of each log that moved: the inbox first.
+        pub pages: Vec<Page>,
+        /// Logs that moved, with watermarks, as in the socket's plan.
+        pub plan: Vec<PlanLog>,
+        /// Nothing is left after these pages.
+        pub caught_up: bool,
+        pub now_ms: u64,
+    }
+
+    /// `GET /v1/blocks`; `PUT` and `DELETE /v1/blocks/{account}`: 204. What a blocked person sends in the direct
+    /// conversation is kept from one's devices until they are unblocked; the blocked person sees one tick.
+    pub struct Blocks {
+        pub accounts: Vec<AccountId>,
+    }
+}

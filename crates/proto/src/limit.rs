@@ -1,0 +1,55 @@
+//! Every bound on what crosses the wire or reaches the disk. Server settings may be tighter, never wider.
+//! Units stand at the end of the names.
+
+/// A message's MLS payload.
+pub const PAYLOAD_MAX_BYTES: usize = 64 * 1024;
+/// A commit with its welcomes and group info.
+pub const COMMIT_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Welcomes of one commit.
+pub const WELCOMES_MAX: usize = 2_048;
+/// A WebSocket message from a client.
+pub const FRAME_MAX_BYTES: usize = COMMIT_MAX_BYTES + 64 * 1024;
+/// The body of any HTTP request.
+pub const BODY_MAX_BYTES: usize = FRAME_MAX_BYTES;
+/// Entries in one page, and a page's size (one entry may exceed it).
+pub const PAGE_MAX_ENTRIES: u32 = 256;
+pub const PAGE_MAX_BYTES: usize = 512 * 1024;
+/// Logs in one part of a plan.
+pub const PLAN_PART_MAX_LOGS: usize = 256;
+/// Appends of one connection that wait for the disk; the next frame is not read before one is answered.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
+/// A signal's payload.
+pub const SIGNAL_MAX_BYTES: usize = 4 * 1024;
+/// Live frames that wait for a slow reader, per connection.
+pub const SESSION_QUEUE_MAX_FRAMES: usize = 512;
+/// From the opening of a connection to its `hello`.
+pub const HELLO_TIMEOUT_MS: u64 = 10_000;
+/// The server pings a silent connection after this, and closes it after twice this.
+pub const PING_INTERVAL_MS: u64 = 30_000;
+/// The longest long poll.
+pub const POLL_WAIT_MAX_S: u64 = 60;
+/// Phone numbers in one lookup.
+pub const LOOKUP_PHONES_MAX: usize = 100;
+/// Key packages of a device on the server, and in one upload.
+pub const KEY_PACKAGES_MAX: usize = 100;
+pub const KEY_PACKAGE_MAX_BYTES: usize = 16 * 1024;
+pub const CREDENTIAL_MAX_BYTES: usize = 1_024;
+pub const DEVICE_NAME_MAX_BYTES: usize = 64;
+/// Devices of one account.
+pub const DEVICES_MAX: usize = 10;
+/// Conversations in one page of the list.
+pub const CONVERSATIONS_PAGE_MAX: u32 = 200;
+/// People that one account blocks.
+pub const BLOCKS_MAX: usize = 1_000;
+/// The code that proves a phone number.
+pub const CODE_DIGITS: usize = 6;
+pub const CODE_ATTEMPTS_MAX: u32 = 5;
+pub const CODE_LIFETIME_S: u64 = 600;
+
+/// One row of the store.
+pub const VALUE_MAX_BYTES: usize = COMMIT_MAX_BYTES + 64 * 1024;
+pub const ROW_KEY_MAX_BYTES: usize = 64;
+pub const BATCH_MAX_ROWS: usize = 256;
+pub const BATCH_MAX_BYTES: usize = 2 * VALUE_MAX_BYTES;
+/// Seqs of a log that share a partition.
+pub const BUCKET_SEQS: u64 = 4_096;

@@ -1,0 +1,162 @@
+//! The catalogue: every table of the server, and so its schema. `docs/schema.md` draws it.
+//!
+//! Tables of one [`Family`] share their partitions: one commit may touch all of them in one partition (in Cassandra a
+//! family is one CQL table, and a table a prefix of the row key). A table is either commit-only or merge-only.
+
+/// One table. Numbers are stored: never change or reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Table {
+    /// Entries of a log. Partition: log id, bucket (u64). Row: seq (u64). Value: [`tidings_proto::codec::StoredEntry`].
+    /// Written by `log::append`; expires with the retention of the entry.
+    Entry = 1,
+    /// Idempotency. Partition: as `Entry`. Row: message id, device id. Value: seq (u64), time (u64). Written with its
+    /// entry, expires with it.
+    Sent = 2,
+    /// Where a log ends and begins. Partition: log id. Rows: `head`, `oldest`. Value: number of a bucket (u64). Hints:
+    /// the bucket is this one or a later one.
+    Bucket = 3,
+
+    /// People. Partition: account id. Row: empty. Written at the first login and when the identity changes.
+    Account = 10,
+    /// Devices of an account. Partition: account id. Row: device id. Written at login, refresh and log-out.
+    Device = 11,
+    /// Conversations of an account. Partition: account id. Row: conversation id. Value: empty. Written before the commit
+    /// that lets the account in, so a row may point to a conversation that never came to be.
+    Membership = 12,
+    /// Whom an account blocks. Partition: account id. Row: blocked account id. Value: time (u64).
+    Block = 13,
+    /// Account of a device. Partition: device id. Row: empty. Value: account id. Written before the device's own row.
+    DeviceOwner = 14,
+    /// Account of a phone number. Partition: keyed hash of the number. Row: empty. Value: account id.
+    Phone = 15,
+    /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
+    Code = 16,
+
+    /// Key packages to be given out once. Partition: device id. Row: hash of the package (32 bytes). Deleted as claimed.
+    KeyPackage = 20,
+    /// The last-resort key package, and the device's credential. Partition: device id. Rows: `last`, `credential`.
+    DeviceKey = 21,
+
+    /// Members, roles and epoch of a conversation as of one of its entries; the log is the truth. Partition: conversation
+    /// id. Row: empty. Written after a commit entry, and rebuilt from the log when behind.
+    Roster = 30,
+    /// MLS GroupInfo of an epoch. Partition: conversation id. Row: message id of the commit that led to it. Written
+    /// before that commit is appended; those of older commits are deleted after.
+    GroupInfo = 31,
+
+    /// Cursors. Partition: device id. Row: log id. Value: seq (u64), which is the version too.
+    Cursor = 40,
+    /// Delivered watermarks. Partition: conversation id. Row: account id. Value: seq (u64), time (u64); version: seq.
+    Delivered = 41,
+    /// Read watermarks; as `Delivered`.
+    Read = 42,
+
+    /// What the server itself remembers. Partition: empty. Row: name. Holds the secrets it made at its first start.
+    Server = 50,
+}
+
+/// Tables that share partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    Log,
+    Bucket,
+    Account,
+    DeviceOwner,
+    Phone,
+    Keys,
+    Conversation,
+    Cursor,
+    Watermark,
+    Server,
+}
+
+/// How rows of a table are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Commit,
+    Merge,
+}
+
+/// How rows of a table are read; an engine may lay out `Lookup` tables as it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Scan,
+    Lookup,
+}
+
+impl Table {
+    pub const ALL: [Table; 18] = [
+        Table::Entry,
+        Table::Sent,
+        Table::Bucket,
+        Table::Account,
+        Table::Device,
+        Table::Membership,
+        Table::Block,
+        Table::DeviceOwner,
+        Table::Phone,
+        Table::Code,
+        Table::KeyPackage,
+        Table::DeviceKey,
+        Table::Roster,
+        Table::GroupInfo,
+        Table::Cursor,
+        Table::Delivered,
+        Table::Read,
+        Table::Server,
+    ];
+
+    pub const fn family(self) -> Family {
+        match self {
+            Table::Entry | Table::Sent => Family::Log,
+            Table::Bucket => Family::Bucket,
+            Table::Account | Table::Device | Table::Membership | Table::Block => Family::Account,
+            Table::DeviceOwner => Family::DeviceOwner,
+            Table::Phone | Table::Code => Family::Phone,
+            Table::KeyPackage | Table::DeviceKey => Family::Keys,
+            Table::Roster | Table::GroupInfo => Family::Conversation,
+            Table::Cursor => Family::Cursor,
+            Table::Delivered | Table::Read => Family::Watermark,
+            Table::Server => Family::Server,
+        }
+    }
+
+    pub const fn mode(self) -> Mode {
+        match self {
+            Table::Bucket | Table::Cursor | Table::Delivered | Table::Read => Mode::Merge,
+            _ => Mode::Commit,
+        }
+    }
+
+    pub const fn access(self) -> Access {
+        match self {
+            Table::Sent => Access::Lookup,
+            _ => Access::Scan,
+        }
+    }
+
+    /// Name in SQL, metrics and docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Entry => "entry",
+            Table::Sent => "sent",
+            Table::Bucket => "bucket",
+            Table::Account => "account",
+            Table::Device => "device",
+            Table::Membership => "membership",
+            Table::Block => "block",
+            Table::DeviceOwner => "device_owner",
+            Table::Phone => "phone",
+            Table::Code => "code",
+            Table::KeyPackage => "key_package",
+            Table::DeviceKey => "device_key",
+            Table::Roster => "roster",
+            Table::GroupInfo => "group_info",
+            Table::Cursor => "cursor",
+            Table::Delivered => "delivered",
+            Table::Read => "read",
+            Table::Server => "server",
+        }
+    }
+}
