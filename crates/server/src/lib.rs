@@ -1,1 +1,27 @@
+//! The services of Tidings, as a library. `tidings serve` runs it; the simulation runs it without a socket.
+//!
+//! Floors, from the ground up; arrows point down only, and rooms of one floor do not know each other:
+//!
+//! 1. [`config`], [`error`], [`metrics`], [`secret`]: what everybody needs.
+//! 2. [`hub`] (who is connected, and how to wake them), [`lane`] (the one in-memory state of a log that is in use: head,
+//!    roster, watermarks), [`auth`] (who is asking), all held by [`server::Server`].
+//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`sync`]. One request, one file; a handler
+//!    takes the `Server`, and its OpenAPI stands on it.
+//! 4. [`gateway`]: HTTP and WebSocket; the only room that knows all others.
 
+pub mod account;
+pub mod auth;
+pub mod config;
+pub mod conversation;
+pub mod error;
+pub mod gateway;
+pub mod hub;
+pub mod keys;
+pub mod lane;
+pub mod metrics;
+pub mod secret;
+pub mod server;
+pub mod sync;
+
+pub use config::Config;
+pub use server::Server;

@@ -1,0 +1,38 @@
+//! What changed that people see. An event names things; a `view` query shows them.
+
+use serde::{Deserialize, Serialize};
+use tidings_proto::id::{AccountId, ConversationId, MessageId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A message (or a notice such as a changed safety number) is new in the database.
+    MessageAdded { conversation: ConversationId, message: MessageId, own: bool },
+    /// Its text, reactions or state changed.
+    MessageChanged { conversation: ConversationId, message: MessageId },
+    /// Watermarks moved: ticks of messages up to some point changed.
+    TicksChanged { conversation: ConversationId },
+    /// The row in the list of conversations changed: unread, last message, name.
+    ConversationChanged { conversation: ConversationId },
+    /// Kept up by the sender's client every few seconds while it lasts; forget it after [`TYPING_LIFETIME_MS`].
+    Typing { conversation: ConversationId, account: AccountId, on: bool },
+    Connection { state: Connection },
+    /// Everything that the server's plan named is in the database.
+    CaughtUp,
+    /// This device is out: the database was wiped, log in again.
+    LoggedOut { reason: String },
+}
+
+/// How long a typing signal holds without another one.
+pub const TYPING_LIFETIME_MS: u64 = 6_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// Waiting for the network; the outbox fills.
+    Offline,
+    Connecting,
+    /// Connected, still reading what was missed.
+    CatchingUp,
+    Live,
+}

@@ -1,0 +1,114 @@
+//! Plain rows to show. Queries live beside them, one file per row.
+
+use serde::{Deserialize, Serialize};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
+
+/// Who and where this device is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub account: Option<AccountId>,
+    pub device: Option<DeviceId>,
+    pub phone: Option<String>,
+    pub connection: crate::event::Connection,
+    /// Messages that wait to be sent.
+    pub outbox: u64,
+    pub unread: u64,
+}
+
+/// A row of the list of conversations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    pub conversation: ConversationId,
+    /// The other account of a direct conversation.
+    pub account: AccountId,
+    /// What to call it: a name from the profile, else the number, else the account id.
+    pub title: String,
+    /// The other person's number, if they told it and the server confirms it.
+    pub phone: Option<String>,
+    pub unread: u64,
+    pub last: Option<Message>,
+    pub blocked: bool,
+    pub verified: bool,
+}
+
+/// Where a message stands in its conversation: by seq; what is not sent yet comes last, in the order it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// `u64::MAX` for what is not sent yet.
+    pub seq: u64,
+    /// Order among those.
+    pub local: u64,
+}
+
+/// A message as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub message: MessageId,
+    pub conversation: ConversationId,
+    pub position: Position,
+    pub sender: AccountId,
+    /// As in [`Conversation::title`]; "You" is the caller's to say.
+    pub sender_title: String,
+    pub own: bool,
+    /// The server's time, or the local one while it waits.
+    pub time_ms: u64,
+    pub body: Body,
+    pub reply_to: Option<Quote>,
+    /// Emoji and who gave it, in the order they came.
+    pub reactions: Vec<Reaction>,
+    pub edited: bool,
+    /// Of one's own messages.
+    pub tick: Option<Tick>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    Text { text: String },
+    /// Deleted for everyone by its sender.
+    Deleted,
+    /// Something is missing here that this device cannot read: what is known of it, for people.
+    Unreadable { why: String },
+    /// Said by the core, not by a person: the safety number changed, the conversation was secured anew.
+    Notice { notice: Notice },
+    /// Made by a newer client.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    SafetyNumberChanged,
+    /// Entries expired at the server before this device read them.
+    HistoryMissing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    pub message: MessageId,
+    pub sender: AccountId,
+    /// The beginning of the text, if it is here.
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    pub account: AccountId,
+    pub emoji: String,
+}
+
+/// The promise that a message has reached; see the design's section on ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tick {
+    /// It will never be sent; the core says why in a `Refused` body of the reply or event, and the text is kept.
+    Failed,
+    /// In one's own database; will be sent.
+    Clock,
+    /// On the server's disk.
+    Sent,
+    /// In the database of a device of every other member.
+    Delivered,
+    /// Seen by every other member.
+    Read,
+}

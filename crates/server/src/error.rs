@@ -1,0 +1,80 @@
+//! The one error of the services, and its one way onto the wire.
+//!
+//! A room returns `Result<_, Error>`; the gateway turns it into a problem document (HTTP), a `refused` or a `goodbye`
+//! frame (socket). `detail` is for people and never contains secrets or other people's data.
+
+use tidings_proto::problem::{Code, Problem};
+use tidings_store::{CommitError, StoreError};
+
+/// What the caller gets to know. The code decides what it does next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct Error {
+    pub code: Code,
+    pub detail: String,
+    pub retry_after_ms: Option<u64>,
+    /// With `stale_epoch` and `exists`.
+    pub epoch: Option<u64>,
+    pub head: Option<u64>,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after_ms: None, epoch: None, head: None }
+    }
+
+    pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Self {
+        self.retry_after_ms = Some(retry_after_ms);
+        self
+    }
+
+    /// The conversation's present epoch and head.
+    pub fn at(mut self, epoch: u64, head: u64) -> Self {
+        self.epoch = Some(epoch);
+        self.head = Some(head);
+        self
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}, or it is not for you."))
+    }
+}
+
+/// How long a client waits after `overloaded`.
+const OVERLOADED_RETRY_MS: u64 = 1_000;
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded => Self::new(Code::Overloaded, "The server has too much to write; nothing was stored.")
+                .retry_after_ms(OVERLOADED_RETRY_MS),
+            StoreError::Unavailable(_) | StoreError::Damaged(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(Code::Internal, "The server could not reach its storage.")
+            }
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Store(error) => error.into(),
+            // Rooms handle the conflicts that they expect; one that gets here lost a race that nobody foresaw.
+            CommitError::Conflict(_) => Self::new(Code::Overloaded, "Somebody changed the same thing; try again.")
+                .retry_after_ms(OVERLOADED_RETRY_MS),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let mut problem = Problem::new(error.code, error.detail);
+        problem.retry_after_ms = error.retry_after_ms;
+        problem.epoch = error.epoch;
+        problem.head = error.head;
+        problem
+    }
+}

@@ -1,0 +1,33 @@
+//! What every room works with.
+
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::lane::Lanes;
+use crate::metrics::Metrics;
+use crate::secret::Secrets;
+use tidings_store::log::Log;
+use tidings_store::{Clock, Store, StoreError};
+
+/// A running server. Shared as `Arc<Server>`; it owns no task and no socket, so a simulation can drop it at any moment.
+#[derive(Debug)]
+pub struct Server {
+    pub config: Config,
+    pub clock: Clock,
+    pub store: Store,
+    pub log: Log,
+    /// The devices that are connected to this node.
+    pub hub: Hub,
+    /// The logs that are in use on this node.
+    pub lanes: Lanes,
+    pub metrics: Metrics,
+    pub secrets: Secrets,
+}
+
+impl Server {
+    /// Opens the services over a store; makes the server's secrets at its first start.
+    pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Self, StoreError> {
+        let secrets = Secrets::load_or_make(&store).await?;
+        let log = Log::new(store.clone());
+        Ok(Self { clock, log, hub: Hub::new(), lanes: Lanes::new(), metrics: Metrics::new(), secrets, config, store })
+    }
+}
