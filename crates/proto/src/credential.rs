@@ -37,7 +37,13 @@ pub enum CredentialError {
 
 impl Credential {
     /// Issues a credential: only who holds the identity key can.
-    pub fn issue(identity: &SigningKey, account: AccountId, device: DeviceId, signature_key: [u8; 32], not_after_s: u64) -> Self {
+    pub fn issue(
+        identity: &SigningKey,
+        account: AccountId,
+        device: DeviceId,
+        signature_key: [u8; 32],
+        not_after_s: u64,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.push(VERSION);
         bytes.extend_from_slice(account.as_bytes());
@@ -56,7 +62,8 @@ impl Credential {
             return Err(CredentialError::Malformed);
         }
         let (signed, signature) = bytes.split_at(SIGNED_BYTES);
-        let field = |start: usize| -> [u8; 32] { signed[start..start + 32].try_into().expect("the length was checked") };
+        let field =
+            |start: usize| -> [u8; 32] { signed[start..start + 32].try_into().expect("the length was checked") };
         let id = |start: usize| -> [u8; 16] { signed[start..start + 16].try_into().expect("the length was checked") };
         let identity_key = field(33);
         let key = VerifyingKey::from_bytes(&identity_key).map_err(|_| CredentialError::Malformed)?;
@@ -83,7 +90,13 @@ mod tests {
 
     fn issued() -> Credential {
         let identity = SigningKey::from_bytes(&[7; 32]);
-        Credential::issue(&identity, AccountId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]), [3; 32], 1_800_000_000)
+        Credential::issue(
+            &identity,
+            AccountId::from_bytes([1; 16]),
+            DeviceId::from_bytes([2; 16]),
+            [3; 32],
+            1_800_000_000,
+        )
     }
 
     #[test]

@@ -42,7 +42,11 @@ pub struct Sender {
 pub enum Body {
     /// An MLS PrivateMessage (RFC 9420 section 6.3). `silent`: changes something shown before (reaction, edit, …), so
     /// it neither counts as unread nor rings.
-    Message { payload: Payload, #[serde(default, skip_serializing_if = "std::ops::Not::not")] silent: bool },
+    Message {
+        payload: Payload,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
+    },
     /// An MLS commit as PublicMessage (RFC 9420 section 12.4), and in clear what it does to the membership.
     Commit { payload: Payload, change: Change },
     /// Only in an inbox: an MLS Welcome (RFC 9420 section 12.4.3.1). It counts once the conversation's log has the

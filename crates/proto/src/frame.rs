@@ -27,19 +27,37 @@ pub const SUBPROTOCOL_JSON: &str = "tidings.v1.json";
 #[serde(rename_all = "snake_case")]
 pub enum ClientFrame {
     /// Who this is, and since when it knows watermarks (`now_ms` of the last plan it finished; 0 for never).
-    Hello { token: String, since_ms: u64 },
+    Hello {
+        token: String,
+        since_ms: u64,
+    },
     Append(Append),
     Commit(Commit),
     /// Asks for one page of a log: the entries after `after`, at most `limit`.
-    Sync { log: LogId, after: u64, limit: u32 },
+    Sync {
+        log: LogId,
+        after: u64,
+        limit: u32,
+    },
     /// This device has everything up to `seq` in its own database.
-    Cursor { log: LogId, seq: u64 },
+    Cursor {
+        log: LogId,
+        seq: u64,
+    },
     /// The person has seen everything up to `seq`.
-    Read { conversation: ConversationId, seq: u64 },
+    Read {
+        conversation: ConversationId,
+        seq: u64,
+    },
     /// An encrypted payload for the devices that are online now; never stored, may be lost.
-    Signal { conversation: ConversationId, payload: Payload },
+    Signal {
+        conversation: ConversationId,
+        payload: Payload,
+    },
     /// Answered by `Pong` with the same number: shows a client that the line is alive.
-    Ping { nonce: u64 },
+    Ping {
+        nonce: u64,
+    },
 }
 
 /// A message to append.
@@ -92,16 +110,38 @@ pub enum ServerFrame {
     Plan(Plan),
     Entry(Entry),
     Page(Page),
-    Appended { conversation: ConversationId, message_id: MessageId, seq: u64, time_ms: u64 },
+    Appended {
+        conversation: ConversationId,
+        message_id: MessageId,
+        seq: u64,
+        time_ms: u64,
+    },
     Refused(Refused),
     /// A member's watermarks moved. Sent to the devices of the other members, and of that member itself.
-    Receipt { conversation: ConversationId, watermark: Watermark },
-    Signal { conversation: ConversationId, sender: Sender, payload: Payload },
+    Receipt {
+        conversation: ConversationId,
+        watermark: Watermark,
+    },
+    Signal {
+        conversation: ConversationId,
+        sender: Sender,
+        payload: Payload,
+    },
     /// This log has entries up to `head` that were not sent on this connection.
-    Moved { log: LogId, head: u64 },
-    Pong { nonce: u64 },
+    Moved {
+        log: LogId,
+        head: u64,
+    },
+    Pong {
+        nonce: u64,
+    },
     /// The last frame before the server closes; says why, and when to come back.
-    Goodbye { code: Code, detail: String, #[serde(default, skip_serializing_if = "Option::is_none")] retry_after_ms: Option<u64> },
+    Goodbye {
+        code: Code,
+        detail: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
 }
 
 /// Answers `Hello`: what moved since this device was last here. Comes in parts; the last one says `done`.
@@ -170,4 +210,121 @@ pub struct Refused {
     pub epoch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Format;
+    use crate::entry::{Body, ConversationKind};
+
+    fn sender(n: u8) -> Sender {
+        Sender { account: AccountId::from_bytes([n; 16]), device: DeviceId::from_bytes([n + 1; 16]) }
+    }
+
+    fn client_frames() -> Vec<ClientFrame> {
+        let conversation = ConversationId::from_bytes([9; 16]);
+        let message_id = MessageId::new(1_700_000_000_000, [5; 10]);
+        vec![
+            ClientFrame::Hello { token: "token".into(), since_ms: 1_700_000_000_000 },
+            ClientFrame::Append(Append {
+                conversation,
+                message_id,
+                epoch: 1,
+                payload: b"private message".to_vec().into(),
+                silent: true,
+                expires_in_s: Some(60),
+            }),
+            ClientFrame::Commit(Commit {
+                conversation,
+                message_id,
+                epoch: 0,
+                payload: b"public message".to_vec().into(),
+                change: Change {
+                    create: Some(ConversationKind::Direct),
+                    added: vec![sender(1), sender(3)],
+                    removed: vec![],
+                    external: false,
+                },
+                welcomes: vec![Welcome {
+                    account: sender(3).account,
+                    device: sender(3).device,
+                    payload: b"welcome".to_vec().into(),
+                }],
+                group_info: b"group info".to_vec().into(),
+            }),
+            ClientFrame::Sync { log: conversation.into(), after: 41, limit: 256 },
+            ClientFrame::Cursor { log: conversation.into(), seq: 42 },
+            ClientFrame::Read { conversation, seq: 42 },
+            ClientFrame::Signal { conversation, payload: b"sealed".to_vec().into() },
+            ClientFrame::Ping { nonce: 7 },
+        ]
+    }
+
+    fn server_frames() -> Vec<ServerFrame> {
+        let conversation = ConversationId::from_bytes([9; 16]);
+        let message_id = MessageId::new(1_700_000_000_000, [5; 10]);
+        let watermark = Watermark { account: sender(1).account, delivered: 42, read: 40 };
+        let entry = Entry {
+            log: sender(3).device.into(),
+            seq: 1,
+            time_ms: 1_700_000_000_000,
+            epoch: 0,
+            message_id,
+            sender: sender(1),
+            commit_seq: 0,
+            ordinal: 0,
+            expires_ms: 1_702_592_000_000,
+            body: Body::Welcome { conversation, commit: message_id, payload: b"welcome".to_vec().into() },
+        };
+        vec![
+            ServerFrame::Plan(Plan {
+                now_ms: 1_700_000_000_000,
+                logs: vec![PlanLog {
+                    log: conversation.into(),
+                    head: 42,
+                    oldest: 1,
+                    cursor: 40,
+                    unread: 2,
+                    watermarks: vec![watermark],
+                }],
+                done: true,
+            }),
+            ServerFrame::Entry(entry.clone()),
+            ServerFrame::Page(Page { log: entry.log, entries: vec![entry], head: 1, oldest: 1, caught_up: true }),
+            ServerFrame::Appended { conversation, message_id, seq: 42, time_ms: 1_700_000_000_000 },
+            ServerFrame::Refused(Refused {
+                conversation,
+                message_id,
+                code: Code::StaleEpoch,
+                detail: "The conversation is at epoch 2.".into(),
+                retry_after_ms: None,
+                epoch: Some(2),
+                head: Some(43),
+            }),
+            ServerFrame::Receipt { conversation, watermark },
+            ServerFrame::Signal { conversation, sender: sender(1), payload: b"sealed".to_vec().into() },
+            ServerFrame::Moved { log: conversation.into(), head: 50 },
+            ServerFrame::Pong { nonce: 7 },
+            ServerFrame::Goodbye {
+                code: Code::ShuttingDown,
+                detail: "The server restarts.".into(),
+                retry_after_ms: Some(1_000),
+            },
+        ]
+    }
+
+    #[test]
+    fn frames_keep_their_form_and_pass_both_formats() {
+        insta::assert_json_snapshot!("client_frames", client_frames());
+        insta::assert_json_snapshot!("server_frames", server_frames());
+        for format in [Format::Json, Format::Cbor] {
+            for frame in client_frames() {
+                assert_eq!(format.decode::<ClientFrame>(&format.encode(&frame)).expect("it was just encoded"), frame);
+            }
+            for frame in server_frames() {
+                assert_eq!(format.decode::<ServerFrame>(&format.encode(&frame)).expect("it was just encoded"), frame);
+            }
+        }
+    }
 }

@@ -121,7 +121,7 @@ mod tests {
         let (a, b) = (AccountId::from_bytes([1; 16]), AccountId::from_bytes([2; 16]));
         assert_eq!(ConversationId::direct(a, b), ConversationId::direct(b, a));
         assert_ne!(ConversationId::direct(a, b), ConversationId::direct(a, a));
-        insta::assert_snapshot!(ConversationId::direct(a, b), @"");
+        insta::assert_snapshot!(ConversationId::direct(a, b), @"701d2beb-a892-865c-9867-080c269333f1");
     }
 
     #[test]

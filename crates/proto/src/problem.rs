@@ -136,3 +136,25 @@ impl Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_keep_their_names_and_statuses() {
+        let table: Vec<String> =
+            Code::ALL.iter().map(|code| format!("{} {} {:?}", code.status(), code.as_str(), code.next())).collect();
+        insta::assert_snapshot!("codes", table.join("\n"));
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).expect("a code serializes"), code.as_str());
+        }
+    }
+
+    #[test]
+    fn a_problem_is_a_problem_document() {
+        let mut problem = Problem::new(Code::RateLimited, "Too many codes for this number.");
+        problem.retry_after_ms = Some(30_000);
+        insta::assert_json_snapshot!("problem", problem);
+    }
+}
