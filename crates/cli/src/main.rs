@@ -1,1 +1,138 @@
-fn main(){}
+//! `tidings`: the server, the terminal client, the agent and the benchmarks in one binary.
+//!
+//! * [`command`]: one file per subcommand. * [`profile`]: the accounts on this machine. * [`driver`]: carries out what
+//!   the client core asks for (sockets, HTTP, timers), and lets several processes share one account.
+//! * [`show`]: how things look as text and as JSON. * [`chat`]: the terminal chat. * [`agent`]: the local HTTP API.
+//! * [`bench`]: the benchmarks. * [`failure`]: why a command ends without success.
+
+mod agent;
+mod bench;
+mod chat;
+mod command;
+mod driver;
+mod failure;
+mod person;
+mod profile;
+mod show;
+
+use clap::{Args, Parser, Subcommand};
+use failure::Failure;
+use person::Phone;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Five minutes to the first message:
+  tidings serve                              in one terminal; codes are printed there
+  tidings register +31612345678              in a second one; type the code
+  tidings register +31687654321              a second person, also on this machine
+  tidings --as +31612345678 chat +31687654321
+  tidings --as +31687654321 chat +31612345678     in a third terminal
+
+Exit codes: 0 it worked, 1 it failed (the message says why), 2 the command line was wrong.";
+
+/// A private messenger that you run yourself: end-to-end encrypted, one binary.
+#[derive(Parser)]
+#[command(name = "tidings", version, after_help = AFTER_HELP, max_term_width = 100, subcommand_required = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every client command takes.
+#[derive(Args, Debug, Clone, Default)]
+struct Common {
+    /// Which of the accounts on this machine to use; needed only where there are several
+    #[arg(long = "as", global = true, value_name = "PHONE", env = "TIDINGS_ACCOUNT")]
+    account: Option<Phone>,
+    /// The server's address; an account remembers the one that it was registered at
+    #[arg(long, global = true, value_name = "URL", env = "TIDINGS_SERVER")]
+    server: Option<String>,
+    /// Where accounts are kept on this machine
+    #[arg(long, global = true, value_name = "FOLDER", env = "TIDINGS_HOME")]
+    home: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server
+    Serve(command::serve::Serve),
+    /// Create an account for a phone number, or add this device to it
+    Register(command::register::Register),
+    /// Chat with somebody in the terminal
+    Chat(command::chat::Chat),
+    /// Send one message
+    Send(command::send::Send),
+    /// Print what happens, as it happens
+    Listen(command::listen::Listen),
+    /// Print the messages with somebody
+    History(command::history::History),
+    /// Print the conversations
+    List(command::list::List),
+    /// React to a message with an emoji
+    React(command::react::React),
+    /// Change the text of a message of yours
+    Edit(command::edit::Edit),
+    /// Delete a message of yours for everyone
+    Delete(command::delete::Delete),
+    /// Compare safety numbers with somebody
+    Verify(command::verify::Verify),
+    /// Receive nothing more from somebody
+    Block(command::block::Block),
+    /// Receive from somebody again
+    Unblock(command::block::Unblock),
+    /// Show the account, the connection and what waits
+    Status(command::status::Status),
+    /// Log this device out and delete what it stored
+    Logout(command::logout::Logout),
+    /// Serve a local HTTP API for scripts, in plain JSON
+    Agent(command::agent::Agent),
+    /// Measure a server
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    rustls::crypto::ring::default_provider().install_default().expect("nobody installed another one before");
+    match run(cli.command, cli.common) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command, common: Common) -> Result<(), Failure> {
+    // The benchmarks choose threads for themselves.
+    if let Command::Bench(args) = command {
+        return bench::run(args);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("the threads could not be started: {error}")))?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve(it) => it.run(&common).await,
+            Command::Register(it) => it.run(&common).await,
+            Command::Chat(it) => it.run(&common).await,
+            Command::Send(it) => it.run(&common).await,
+            Command::Listen(it) => it.run(&common).await,
+            Command::History(it) => it.run(&common).await,
+            Command::List(it) => it.run(&common).await,
+            Command::React(it) => it.run(&common).await,
+            Command::Edit(it) => it.run(&common).await,
+            Command::Delete(it) => it.run(&common).await,
+            Command::Verify(it) => it.run(&common).await,
+            Command::Block(it) => it.run(&common).await,
+            Command::Unblock(it) => it.run(&common).await,
+            Command::Status(it) => it.run(&common).await,
+            Command::Logout(it) => it.run(&common).await,
+            Command::Agent(it) => it.run(&common).await,
+            Command::Bench(_) => unreachable!("was run above"),
+        }
+    });
+    // A blocked read of the terminal must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
