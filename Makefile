@@ -1,0 +1,34 @@
+# The commands of this repository. `make help` lists them.
+.PHONY: help setup run demo test test-long lint install
+
+CARGO ?= cargo
+export TIDINGS_DATA ?= ./data
+
+help:        ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+setup:       ## what building needs, installed if it can be, named if it can't
+	@sh scripts/setup.sh
+
+run: setup   ## build Tidings and start it at http://localhost:3000
+	$(CARGO) run --release --package tidings-cli -- serve
+
+demo: setup  ## two people talk, with a server restart in between
+	$(CARGO) build --release --package tidings-cli
+	$(CARGO) xtask demo
+
+test: setup  ## all tests that fit in a coffee break
+	$(CARGO) test --workspace
+
+test-long: setup ## more random worlds and more crashes
+	$(CARGO) xtask sim --seeds 500
+	$(CARGO) xtask crash --rounds 50
+
+lint: setup  ## formatting, clippy, documentation, dependencies, the client core for browsers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	sh scripts/deny.sh
+
+install: setup ## put the `tidings` command into Cargo's bin folder
+	$(CARGO) install --path crates/cli --locked

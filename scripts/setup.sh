@@ -1,0 +1,23 @@
+#!/bin/sh
+# What building Tidings needs: Rust (the version in rust-toolchain.toml), a C compiler, make and perl (for SQLCipher and
+# the OpenSSL inside it). Installs what is missing where it may (Debian and Ubuntu as root); otherwise says what to do.
+set -eu
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "Tidings needs Rust: see https://rustup.rs, then run this again." >&2
+    exit 1
+fi
+
+missing=""
+command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+command -v make >/dev/null 2>&1 || missing="$missing make"
+command -v perl >/dev/null 2>&1 || missing="$missing perl"
+[ -z "$missing" ] && exit 0
+
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    echo "Installing:$missing"
+    apt-get update -qq && apt-get install -y -qq $missing
+else
+    echo "Tidings needs a C compiler, make and perl. On Debian or Ubuntu: sudo apt-get install$missing" >&2
+    exit 1
+fi
