@@ -12,6 +12,15 @@ pub enum Change {
     Delete,
 }
 
+impl Change {
+    fn bytes(&self) -> usize {
+        match self {
+            Change::Put { value, .. } => value.len(),
+            Change::Delete => 0,
+        }
+    }
+}
+
 /// What a batch asserts of one row before anything is written. A row that has expired is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assert {
@@ -33,17 +42,12 @@ pub struct Batch {
 
 impl Batch {
     pub fn new(family: Family, partition: impl AsRef<[u8]>) -> Self {
-        Self {
-            family,
-            partition: Bytes::copy_from_slice(partition.as_ref()),
-            asserts: Vec::new(),
-            changes: Vec::new(),
-        }
+        Self { family, partition: Bytes::copy_from_slice(partition.as_ref()), asserts: Vec::new(), changes: Vec::new() }
     }
 
     /// Asserts are numbered from 0 in the order of these calls; `CommitError::Conflict` names the first that failed.
     pub fn assert(mut self, table: Table, row: impl AsRef<[u8]>, assert: Assert) -> Self {
-        self.check(table, row.as_ref());
+        self.check_row(table, row.as_ref());
         self.asserts.push((table, Bytes::copy_from_slice(row.as_ref()), assert));
         self
     }
@@ -68,8 +72,14 @@ impl Batch {
         self.changes.is_empty()
     }
 
+    /// What only the whole batch can show.
+    pub(crate) fn check(&self) {
+        let bytes: usize = self.changes.iter().map(|(.., change)| change.bytes()).sum();
+        assert!(bytes <= limit::BATCH_MAX_BYTES, "a batch of {bytes} bytes");
+    }
+
     fn change(&mut self, table: Table, row: &[u8], change: Change) {
-        self.check(table, row);
+        self.check_row(table, row);
         if let Change::Put { value, .. } = &change {
             assert!(value.len() <= limit::VALUE_MAX_BYTES, "a value of {} bytes in {table:?}", value.len());
         }
@@ -77,7 +87,7 @@ impl Batch {
         assert!(self.changes.len() <= limit::BATCH_MAX_ROWS, "a batch of more than {} rows", limit::BATCH_MAX_ROWS);
     }
 
-    fn check(&self, table: Table, row: &[u8]) {
+    fn check_row(&self, table: Table, row: &[u8]) {
         assert_eq!(table.family(), self.family, "a batch stays in its family");
         assert_eq!(table.mode(), Mode::Commit, "{table:?} is written by merge");
         assert!(row.len() <= limit::ROW_KEY_MAX_BYTES, "a row key of {} bytes in {table:?}", row.len());

@@ -17,11 +17,7 @@ pub struct Key {
 
 impl Key {
     pub fn new(table: Table, partition: impl AsRef<[u8]>, row: impl AsRef<[u8]>) -> Self {
-        Self {
-            table,
-            partition: Bytes::copy_from_slice(partition.as_ref()),
-            row: Bytes::copy_from_slice(row.as_ref()),
-        }
+        Self { table, partition: Bytes::copy_from_slice(partition.as_ref()), row: Bytes::copy_from_slice(row.as_ref()) }
     }
 }
 

@@ -12,12 +12,14 @@ mod engine;
 pub mod error;
 pub mod key;
 pub mod log;
+pub mod stats;
 mod store;
 pub mod table;
 
 pub use batch::{Batch, MergeRow};
-pub use clock::Clock;
+pub use clock::{Clock, ManualClock};
+pub use engine::memory::{CommitLatency, MemoryDisk};
 pub use error::{CommitError, StoreError};
 pub use key::{Key, Partition, Row, RowKey, Scan};
-pub use store::Store;
+pub use store::{MERGE_DELAY_MAX_MS, Store};
 pub use table::Table;

@@ -11,11 +11,14 @@ pub enum Table {
     /// Written by `log::append`; expires with the retention of the entry.
     Entry = 1,
     /// Idempotency. Partition: as `Entry`. Row: message id, device id. Value: seq (u64), time (u64). Written with its
-    /// entry, expires with it.
+    /// entry, expires with it, though not within [`crate::log::SENT_KEPT_MIN_MS`].
     Sent = 2,
     /// Where a log ends and begins. Partition: log id. Rows: `head`, `oldest`. Value: number of a bucket (u64). Hints:
     /// the bucket is this one or a later one.
     Bucket = 3,
+    /// The head of a log as of a bucket's last entry. Partition: as `Entry`. Row: empty. Value: [`crate::log::Head`].
+    /// Rewritten by each append, and never expires: it outlives the entry that it speaks of, so no seq is used twice.
+    Head = 4,
 
     /// People. Partition: account id. Row: empty. Written at the first login and when the identity changes.
     Account = 10,
@@ -86,10 +89,11 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 18] = [
+    pub const ALL: [Table; 19] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
+        Table::Head,
         Table::Account,
         Table::Device,
         Table::Membership,
@@ -109,7 +113,7 @@ impl Table {
 
     pub const fn family(self) -> Family {
         match self {
-            Table::Entry | Table::Sent => Family::Log,
+            Table::Entry | Table::Sent | Table::Head => Family::Log,
             Table::Bucket => Family::Bucket,
             Table::Account | Table::Device | Table::Membership | Table::Block => Family::Account,
             Table::DeviceOwner => Family::DeviceOwner,
@@ -131,7 +135,7 @@ impl Table {
 
     pub const fn access(self) -> Access {
         match self {
-            Table::Sent => Access::Lookup,
+            Table::Sent | Table::Head => Access::Lookup,
             _ => Access::Scan,
         }
     }
@@ -142,6 +146,7 @@ impl Table {
             Table::Entry => "entry",
             Table::Sent => "sent",
             Table::Bucket => "bucket",
+            Table::Head => "head",
             Table::Account => "account",
             Table::Device => "device",
             Table::Membership => "membership",
