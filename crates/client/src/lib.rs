@@ -15,26 +15,19 @@
 //!
 //! * [`client`]: the state machine. * [`io`]: inputs and outputs. * [`command`]: what a person or a program can ask
 //!   for. * [`event`]: what changed. * [`view`]: plain rows to show. * [`content`]: the format inside a message.
-//! * [`mls`]: groups, one leaf per device. * [`db`]: the database. * [`session`], [`outbox`], [`conversation`],
-//!   [`contact`], [`account`], [`receipt`]: the rooms of the state machine.
+//! * [`mls`]: groups, one leaf per device. * [`db`]: the database.
 
-pub mod account;
 pub mod client;
 pub mod command;
-pub mod contact;
 pub mod content;
-pub mod conversation;
 pub mod db;
 pub mod error;
 pub mod event;
 pub mod io;
 pub mod mls;
-pub mod outbox;
-pub mod receipt;
-pub mod session;
 pub mod view;
 
-pub use client::Client;
+pub use client::{Client, Options};
 pub use command::{Command, Peer, Reply};
 pub use error::ClientError;
 pub use event::Event;

@@ -1,0 +1,1 @@
+//! The format inside a message; see docs/content.md.
