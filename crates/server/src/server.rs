@@ -4,7 +4,10 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
+use crate::random::Random;
+use crate::rate::Rates;
 use crate::secret::Secrets;
+use std::sync::atomic::AtomicBool;
 use tidings_store::log::Log;
 use tidings_store::{Clock, Store, StoreError};
 
@@ -21,13 +24,34 @@ pub struct Server {
     pub lanes: Lanes,
     pub metrics: Metrics,
     pub secrets: Secrets,
+    pub random: Random,
+    /// What each may ask for, by time.
+    pub rates: Rates,
+    /// Set at the beginning of a shutdown: nothing new is begun.
+    pub closing: AtomicBool,
 }
 
 impl Server {
     /// Opens the services over a store; makes the server's secrets at its first start.
     pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Self, StoreError> {
-        let secrets = Secrets::load_or_make(&store).await?;
-        let log = Log::new(store.clone());
-        Ok(Self { clock, log, hub: Hub::new(), lanes: Lanes::new(), metrics: Metrics::new(), secrets, config, store })
+        Self::open_with(config, store, clock, Random::system()).await
+    }
+
+    /// As [`Self::open`], with chance as an argument: for simulations.
+    pub async fn open_with(config: Config, store: Store, clock: Clock, random: Random) -> Result<Self, StoreError> {
+        let secrets = Secrets::load_or_make(&store, &random).await?;
+        Ok(Self {
+            log: Log::new(store.clone()),
+            hub: Hub::new(),
+            lanes: Lanes::new(),
+            metrics: Metrics::new(),
+            rates: Rates::new(&config.limits, &clock),
+            closing: AtomicBool::new(false),
+            secrets,
+            random,
+            clock,
+            config,
+            store,
+        })
     }
 }
