@@ -1,0 +1,188 @@
+-- Small values that stand alone: the session's tokens, the clock of the last plan, …
+CREATE TABLE setting (
+    key TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Who this device is. At most one row; it survives the loss of all MLS state.
+CREATE TABLE identity (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    -- Ed25519 secrets: the account's, and the device's that signs in MLS.
+    identity_secret BLOB NOT NULL,
+    signature_secret BLOB NOT NULL,
+    -- proto::credential, as it stands in the MLS leaf.
+    credential BLOB NOT NULL
+);
+
+-- People. One's own account has a row too.
+CREATE TABLE contact (
+    account BLOB NOT NULL PRIMARY KEY,
+    phone TEXT,
+    name TEXT,
+    -- The pinned identity key, and whether the person compared the safety number for exactly this key.
+    identity_key BLOB,
+    verified INTEGER NOT NULL DEFAULT 0,
+    blocked INTEGER NOT NULL DEFAULT 0,
+    -- A number that they say is theirs; moves to `phone` when the server confirms it.
+    claimed_phone TEXT
+) WITHOUT ROWID;
+CREATE INDEX contact_phone ON contact (phone) WHERE phone IS NOT NULL;
+
+CREATE TABLE conversation (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    -- The other account of a direct conversation; not known before this device is in the group.
+    account BLOB,
+    -- Whether the log exists at the server, as far as this device knows.
+    created INTEGER NOT NULL DEFAULT 0,
+    -- Whether this device ever was in the group: what came before is nothing that it lost.
+    joined INTEGER NOT NULL DEFAULT 0,
+    -- Everything up to here is in this database.
+    cursor INTEGER NOT NULL DEFAULT 0,
+    -- The group's MLS epoch; NULL while this device is not in it.
+    epoch INTEGER,
+    -- One's own read watermark, as this device knows it.
+    read INTEGER NOT NULL DEFAULT 0,
+    -- Whether one's own profile went out here.
+    profile_told INTEGER NOT NULL DEFAULT 0,
+    -- When something last happened in it; orders the list.
+    active_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX conversation_active ON conversation (active_ms);
+
+CREATE TABLE message (
+    -- Order of arrival or writing; the second half of a position.
+    local INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    message BLOB NOT NULL,
+    conversation BLOB NOT NULL,
+    -- UNSENT until the server gave it one.
+    seq INTEGER NOT NULL,
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    own INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    -- view::Body: 0 text, 1 deleted, 2 unreadable, 3 notice, 4 unknown. `text` is the text, or why, or which notice.
+    kind INTEGER NOT NULL,
+    text TEXT,
+    reply_to BLOB,
+    -- Binds what points at this message: content::digest. NULL for what has no content.
+    digest BLOB,
+    -- Seq of the newest edit that was applied, 0 for none.
+    edited INTEGER NOT NULL DEFAULT 0,
+    -- Whether it counts as unread for those who have not seen it.
+    counts INTEGER NOT NULL,
+    -- 0 waits or is sent (the seq tells), 1 failed for good.
+    state INTEGER NOT NULL DEFAULT 0,
+    -- Why it failed, for people.
+    failure TEXT
+);
+CREATE UNIQUE INDEX message_id ON message (message);
+CREATE INDEX message_position ON message (conversation, seq, local);
+CREATE INDEX message_unread ON message (conversation, seq) WHERE counts = 1 AND own = 0;
+
+CREATE TABLE reaction (
+    conversation BLOB NOT NULL,
+    message BLOB NOT NULL,
+    account BLOB NOT NULL,
+    emoji TEXT NOT NULL,
+    -- Seq of the entry that gave it: in one total order the last one counts.
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (conversation, message, account)
+) WITHOUT ROWID;
+
+-- Edits, deletions and reactions whose message is not here (yet).
+CREATE TABLE orphan (
+    conversation BLOB NOT NULL,
+    target BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    account BLOB NOT NULL,
+    message BLOB NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (conversation, target, seq)
+) WITHOUT ROWID;
+
+-- Own entries that were acknowledged above the cursor: it passes over them.
+CREATE TABLE ahead (
+    conversation BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (conversation, seq)
+) WITHOUT ROWID;
+
+-- What waits to be appended, in order.
+CREATE TABLE outbox (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    message BLOB NOT NULL UNIQUE,
+    conversation BLOB NOT NULL,
+    silent INTEGER NOT NULL,
+    -- The message that this one changes: shown as changed while it waits here.
+    target BLOB,
+    -- The plaintext stays until the acknowledgement, so that it can be encrypted again for another epoch.
+    content BLOB NOT NULL,
+    ciphertext BLOB,
+    epoch INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_try_ms INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_conversation ON outbox (conversation, position);
+CREATE INDEX outbox_target ON outbox (target) WHERE target IS NOT NULL;
+
+-- An own commit whose fate is not known yet: at most one for each conversation. `frame` is proto::frame::Commit in CBOR.
+CREATE TABLE own_commit (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    message BLOB NOT NULL,
+    frame BLOB NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_try_ms INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE watermark (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    read INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation, account)
+) WITHOUT ROWID;
+
+-- Welcomes from the inbox whose commit was not seen in the conversation's log yet.
+CREATE TABLE pending_welcome (
+    conversation BLOB NOT NULL,
+    commit_id BLOB NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (conversation, commit_id)
+);
+
+-- Durable work that is not a message: upload key packages, fetch a group info, …
+CREATE TABLE job (
+    job INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    subject BLOB NOT NULL,
+    payload BLOB,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_try_ms INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind, subject)
+);
+
+-- mls/group.rs: the MLS group of each conversation.
+CREATE TABLE mls_group (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    -- The conversation's id and the generation, 4 bytes big endian.
+    group_id BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    -- 1: joined by an external commit that is not known to be in the log.
+    joining INTEGER NOT NULL,
+    -- SHA-256 of the own commit whose fate is not known.
+    pending BLOB
+) WITHOUT ROWID;
+
+-- mls/storage.rs: what OpenMLS stores. `value` begins with the format version.
+CREATE TABLE mls_state (
+    kind INTEGER NOT NULL,
+    group_id BLOB NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    -- Of key packages only, seconds since 1970.
+    made_s INTEGER,
+    PRIMARY KEY (group_id, kind, key)
+);
+CREATE INDEX mls_state_made ON mls_state (made_s) WHERE made_s IS NOT NULL;

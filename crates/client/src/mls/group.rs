@@ -1,0 +1,446 @@
+//! Make, change and ask the group of a conversation.
+//!
+//! A conversation's MLS group id is the conversation's id and a generation, so that a conversation whose group is beyond
+//! repair can go on in a successor group. Table `mls_group` says which one is in use.
+
+use super::bundle::CommitBundle;
+use super::error::MlsError;
+use super::identity::sender;
+use super::key_package::{Invitee, lifetime};
+use super::policy::{self, Author, Effect, Rules};
+use super::storage::Storage;
+use super::{Mls, atomically};
+use openmls::prelude::{
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, GroupId, KeyPackage,
+    LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    SenderRatchetConfiguration,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use tidings_proto::credential::Credential;
+use tidings_proto::entry::{Change, ConversationKind, Sender};
+use tidings_proto::id::ConversationId;
+
+/// 0x004F: X25519 with ML-KEM-768 (X-Wing), AES-128-GCM, SHA-256, Ed25519.
+pub(super) const CIPHERSUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519;
+/// Messages of one sender may be out of order by this many, and this many may be missing between two.
+const OUT_OF_ORDER_MAX: u32 = 16;
+const MISSING_MAX: u32 = 2_000;
+/// Plaintexts are padded to a multiple of this.
+const PADDING_BYTES: usize = 128;
+
+/// Where a conversation's group stands on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No group: take a welcome, or rejoin.
+    Absent,
+    /// Member. `pending`: an own commit for this epoch is not settled.
+    Member { epoch: u64, pending: bool },
+    /// An own external commit that leads to `epoch` is not settled.
+    Joining { epoch: u64 },
+    /// This device was removed.
+    Removed,
+}
+
+/// What a commit that took effect did. Compare every identity key in here with the pinned ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The epoch that it led to.
+    pub epoch: u64,
+    pub author: Credential,
+    /// Made by this device.
+    pub own: bool,
+    pub added: Vec<Credential>,
+    pub removed: Vec<Credential>,
+    /// Leaves with new keys, of the same owner.
+    pub updated: Vec<Credential>,
+    /// This device is not in the group any more.
+    pub removed_self: bool,
+}
+
+impl Committed {
+    pub(super) fn new(epoch: u64, own: bool, removed_self: bool, effect: Effect) -> Self {
+        let Effect { author, added, removed, updated } = effect;
+        Self { epoch, author, own, added, removed, updated, removed_self }
+    }
+}
+
+/// A row of `mls_group`.
+#[derive(Clone)]
+pub(super) struct Row {
+    pub group_id: GroupId,
+    pub kind: ConversationKind,
+    pub joining: bool,
+    pub pending: Option<[u8; 32]>,
+}
+
+impl Mls {
+    /// Makes the group of a new conversation, with the commit that adds everybody else: the log's first entry.
+    /// `kind`: [`ConversationKind::Direct`] for the two accounts that the conversation's id follows from.
+    pub fn create(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        kind: ConversationKind,
+        invitees: &[Invitee<'_>],
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        atomically(connection, || {
+            self.delete(connection, conversation)?;
+            let group_id = group_id(conversation, 0);
+            let mut group = MlsGroup::builder()
+                .with_group_id(group_id.clone())
+                .ciphersuite(CIPHERSUITE)
+                .with_capabilities(capabilities())
+                .lifetime(lifetime(now_s))
+                .with_wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+                .padding_size(PADDING_BYTES)
+                .max_past_epochs(0)
+                .number_of_resumption_psks(0)
+                .use_ratchet_tree_extension(true)
+                .sender_ratchet_configuration(ratchet())
+                .build(&self.provider(connection), &self.identity, self.credential_with_key())
+                .map_err(MlsError::internal)?;
+            write_row(connection, conversation, &Row { group_id, kind, joining: false, pending: None })?;
+            let mut bundle = self.commit(connection, conversation, &mut group, Intent::Add(invitees), now_s)?;
+            bundle.change.create = Some(kind);
+            bundle.change.added.insert(0, self.identity.sender());
+            Ok(bundle)
+        })
+    }
+
+    /// Adds devices.
+    pub fn add(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        invitees: &[Invitee<'_>],
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        self.change(connection, conversation, Intent::Add(invitees), now_s)
+    }
+
+    /// Removes other devices; those that are not in it are left out.
+    pub fn remove(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        devices: &[Sender],
+    ) -> Result<CommitBundle, MlsError> {
+        self.change(connection, conversation, Intent::Remove(devices), 0)
+    }
+
+    /// New keys for this device's leaf: heals the group if they were stolen. Do it within a month of joining.
+    pub fn self_update(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+    ) -> Result<CommitBundle, MlsError> {
+        self.change(connection, conversation, Intent::Update, 0)
+    }
+
+    /// The own commit is in the log.
+    pub fn merge_pending(&self, connection: &Connection, conversation: ConversationId) -> Result<Committed, MlsError> {
+        atomically(connection, || {
+            let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
+            let mut group = self.load(connection, &row)?;
+            write_row(connection, conversation, &Row { joining: false, pending: None, ..row.clone() })?;
+            let own = self.identity.credential.clone();
+            if row.joining {
+                // Whom it replaced is not known any more, and would be nobody but this device itself.
+                let effect = Effect { author: own.clone(), added: vec![own], removed: vec![], updated: vec![] };
+                return Ok(Committed::new(group.epoch().as_u64(), true, false, effect));
+            }
+            let staged = group.pending_commit().ok_or(MlsError::Replay)?;
+            let author = Author::Member(group.own_leaf_index());
+            let rules = self.rules(conversation, row.kind);
+            let effect = policy::check_commit(&group, staged, author, &rules, &self.verified)?;
+            group.merge_pending_commit(&self.provider(connection)).map_err(MlsError::internal)?;
+            Ok(Committed::new(group.epoch().as_u64(), true, false, effect))
+        })
+    }
+
+    /// The own commit will never be in the log. Without an own commit it does nothing.
+    pub fn drop_pending(&self, connection: &Connection, conversation: ConversationId) -> Result<(), MlsError> {
+        atomically(connection, || {
+            let Some(row) = read_row(connection, conversation)? else { return Ok(()) };
+            if row.joining {
+                return self.delete(connection, conversation);
+            }
+            if row.pending.is_none() {
+                return Ok(());
+            }
+            let mut group = self.load(connection, &row)?;
+            if group.epoch().as_u64() == 0 {
+                // A group that nobody else ever saw.
+                return self.delete(connection, conversation);
+            }
+            group.clear_pending_commit(&Storage(connection))?;
+            write_row(connection, conversation, &Row { pending: None, ..row })
+        })
+    }
+
+    /// Forgets the group.
+    pub fn delete(&self, connection: &Connection, conversation: ConversationId) -> Result<(), MlsError> {
+        if let Some(row) = read_row(connection, conversation)? {
+            Storage(connection).remove_group(&row.group_id)?;
+        }
+        connection
+            .prepare_cached("DELETE FROM mls_group WHERE conversation = ?1")?
+            .execute([conversation.as_bytes()])?;
+        Ok(())
+    }
+
+    pub fn state(&self, connection: &Connection, conversation: ConversationId) -> Result<State, MlsError> {
+        let Some(row) = read_row(connection, conversation)? else { return Ok(State::Absent) };
+        let group = match self.load(connection, &row) {
+            Err(MlsError::NoGroup) => return Ok(State::Absent),
+            group => group?,
+        };
+        let epoch = group.epoch().as_u64();
+        Ok(match (row.joining, group.is_active()) {
+            (true, _) => State::Joining { epoch },
+            (false, true) => State::Member { epoch, pending: row.pending.is_some() },
+            (false, false) => State::Removed,
+        })
+    }
+
+    /// The epoch that a message sent now must name.
+    pub fn epoch(&self, connection: &Connection, conversation: ConversationId) -> Result<u64, MlsError> {
+        Ok(self.usable(connection, conversation)?.1.epoch().as_u64())
+    }
+
+    /// Everybody in it, this device too.
+    pub fn members(&self, connection: &Connection, conversation: ConversationId) -> Result<Vec<Credential>, MlsError> {
+        let (_, group) = self.usable(connection, conversation)?;
+        group.members().map(|member| self.verified.read(&member.credential)).collect()
+    }
+
+    /// The same on every member's device, and only there, as long as they agree on everything: for comparing.
+    pub fn epoch_authenticator(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+    ) -> Result<Vec<u8>, MlsError> {
+        Ok(self.usable(connection, conversation)?.1.epoch_authenticator().as_slice().to_vec())
+    }
+
+    /// A key that every member has in this epoch (RFC 9420 section 8.5): for calls.
+    pub fn export(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        label: &str,
+        context: &[u8],
+        bytes: usize,
+    ) -> Result<Vec<u8>, MlsError> {
+        let (_, group) = self.usable(connection, conversation)?;
+        group.export_secret(&self.crypto, label, context, bytes).map_err(MlsError::internal)
+    }
+
+    fn change(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        intent: Intent<'_>,
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        atomically(connection, || {
+            let (row, mut group) = self.usable(connection, conversation)?;
+            if row.pending.is_some() {
+                return Err(MlsError::PendingCommit);
+            }
+            self.commit(connection, conversation, &mut group, intent, now_s)
+        })
+    }
+
+    /// Makes the commit, and leaves it pending.
+    fn commit(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        group: &mut MlsGroup,
+        intent: Intent<'_>,
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        let provider = self.provider(connection);
+        let epoch = group.epoch().as_u64();
+        let (packages, removed) = self.plan(group, intent, now_s)?;
+        let mut joiners = Vec::with_capacity(packages.len());
+        for (device, package) in &packages {
+            joiners.push((*device, self.key_package_ref(package)?));
+        }
+        let change = Change {
+            create: None,
+            added: joiners.iter().map(|(device, _)| *device).collect(),
+            removed: removed.iter().map(|(_, device)| *device).collect(),
+            external: false,
+        };
+        let messages = group
+            .commit_builder()
+            .consume_proposal_store(false)
+            .force_self_update(true)
+            .propose_adds(packages.into_iter().map(|(_, package)| package))
+            .propose_removals(removed.into_iter().map(|(index, _)| index))
+            .load_psks(&provider.storage)
+            .map_err(MlsError::internal)?
+            .build(provider.random, provider.crypto, &self.identity, |_| true)
+            .map_err(MlsError::invalid)?
+            .stage_commit(&provider)
+            .map_err(MlsError::internal)?;
+        let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
+        let staged = group.pending_commit().ok_or_else(|| MlsError::internal("no commit after staging one"))?;
+        let author = Author::Member(group.own_leaf_index());
+        policy::check_commit(group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
+        let bundle = CommitBundle::new(epoch, change, &joiners, messages)?;
+        write_row(connection, conversation, &Row { pending: Some(fingerprint(&bundle.payload)), ..row })?;
+        Ok(bundle)
+    }
+
+    fn plan(&self, group: &MlsGroup, intent: Intent<'_>, now_s: u64) -> Result<Plan, MlsError> {
+        match intent {
+            Intent::Add(invitees) => {
+                let packages = invitees
+                    .iter()
+                    .map(|invitee| Ok((invitee.device, self.check_key_package(*invitee, now_s)?)))
+                    .collect::<Result<_, MlsError>>()?;
+                Ok((packages, vec![]))
+            }
+            Intent::Remove(devices) => {
+                let mut removed = Vec::new();
+                for member in group.members() {
+                    let device = sender(&self.verified.read(&member.credential)?);
+                    if devices.contains(&device) && member.index != group.own_leaf_index() {
+                        removed.push((member.index, device));
+                    }
+                }
+                Ok((vec![], removed))
+            }
+            Intent::Update => Ok((vec![], vec![])),
+        }
+    }
+
+    /// The group, if this device is a member of it now.
+    pub(super) fn usable(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+    ) -> Result<(Row, MlsGroup), MlsError> {
+        let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
+        if row.joining {
+            return Err(MlsError::Joining);
+        }
+        let group = self.load(connection, &row)?;
+        if !group.is_active() {
+            return Err(MlsError::Removed);
+        }
+        Ok((row, group))
+    }
+
+    /// State that cannot be read is as good as lost, and heals in the same way.
+    pub(super) fn load(&self, connection: &Connection, row: &Row) -> Result<MlsGroup, MlsError> {
+        match MlsGroup::load(&Storage(connection), &row.group_id) {
+            Ok(group) => group.ok_or(MlsError::NoGroup),
+            Err(super::storage::StorageError::Sqlite(error)) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "the state of an MLS group cannot be read");
+                Err(MlsError::NoGroup)
+            }
+        }
+    }
+
+    pub(super) fn rules(&self, conversation: ConversationId, kind: ConversationKind) -> Rules {
+        Rules { conversation, kind, own: self.identity.credential.account }
+    }
+
+    pub(super) fn credential_with_key(&self) -> CredentialWithKey {
+        CredentialWithKey {
+            credential: BasicCredential::new(self.identity.credential.as_bytes().to_vec()).into(),
+            signature_key: self.identity.credential.signature_key.to_vec().into(),
+        }
+    }
+}
+
+/// What a commit is for.
+#[derive(Clone, Copy)]
+enum Intent<'a> {
+    Add(&'a [Invitee<'a>]),
+    Remove(&'a [Sender]),
+    Update,
+}
+
+/// Packages to add, and leaves to remove.
+type Plan = (Vec<(Sender, KeyPackage)>, Vec<(LeafNodeIndex, Sender)>);
+
+/// What our leaves can do: nothing but what is used.
+pub(super) fn capabilities() -> Capabilities {
+    Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&[CIPHERSUITE]),
+        Some(&[ExtensionType::LastResort]),
+        Some(&[]),
+        Some(&[CredentialType::Basic]),
+    )
+}
+
+pub(super) fn join_config() -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+        .padding_size(PADDING_BYTES)
+        .max_past_epochs(0)
+        .number_of_resumption_psks(0)
+        .use_ratchet_tree_extension(true)
+        .sender_ratchet_configuration(ratchet())
+        .build()
+}
+
+fn ratchet() -> SenderRatchetConfiguration {
+    SenderRatchetConfiguration::new(OUT_OF_ORDER_MAX, MISSING_MAX)
+}
+
+pub(super) fn group_id(conversation: ConversationId, generation: u32) -> GroupId {
+    GroupId::from_slice(&[conversation.as_bytes().as_slice(), &generation.to_be_bytes()].concat())
+}
+
+/// Whether a group id is of this conversation, and its generation.
+pub(super) fn generation(group_id: &GroupId, conversation: ConversationId) -> Option<u32> {
+    let generation = group_id.as_slice().strip_prefix(conversation.as_bytes().as_slice())?;
+    Some(u32::from_be_bytes(generation.try_into().ok()?))
+}
+
+/// By which an own commit is known again.
+pub(super) fn fingerprint(payload: &[u8]) -> [u8; 32] {
+    Sha256::digest(payload).into()
+}
+
+pub(super) fn read_row(connection: &Connection, conversation: ConversationId) -> Result<Option<Row>, MlsError> {
+    let row = connection
+        .prepare_cached("SELECT group_id, kind, joining, pending FROM mls_group WHERE conversation = ?1")?
+        .query_row([conversation.as_bytes()], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((group_id, kind, joining, pending)) = row else { return Ok(None) };
+    let kind = match kind {
+        0 => ConversationKind::Direct,
+        1 => ConversationKind::Group,
+        2 => ConversationKind::SelfChat,
+        other => return Err(MlsError::internal(format!("conversation kind {other}"))),
+    };
+    Ok(Some(Row { group_id: GroupId::from_slice(&group_id), kind, joining, pending }))
+}
+
+pub(super) fn write_row(connection: &Connection, conversation: ConversationId, row: &Row) -> Result<(), MlsError> {
+    let kind: u8 = match row.kind {
+        ConversationKind::Direct => 0,
+        ConversationKind::Group => 1,
+        ConversationKind::SelfChat => 2,
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO mls_group (conversation, group_id, kind, joining, pending)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![conversation.as_bytes(), row.group_id.as_slice(), kind, row.joining, row.pending])?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Encrypt, and process what the log says. Everything goes through here in the order of the log, once.
+
+use super::error::MlsError;
+use super::group::{self, Committed, Row};
+use super::policy::{self, Author};
+use super::storage::StorageError;
+use super::{Mls, atomically};
+use openmls::prelude::tls_codec::Deserialize as _;
+use openmls::framing::errors::MessageDecryptionError;
+use openmls::prelude::{
+    MlsGroup, MlsGroupStateError, MlsMessageIn, ProcessMessageError, ProcessedMessage, ProcessedMessageContent,
+    ProtocolMessage, Sender, StagedCommit, ValidationError,
+};
+use rusqlite::Connection;
+use tidings_proto::credential::Credential;
+use tidings_proto::id::ConversationId;
+use tidings_proto::limit;
+
+/// A message as it goes into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encrypted {
+    /// The epoch that it is for.
+    pub epoch: u64,
+    /// MLS PrivateMessage.
+    pub payload: Vec<u8>,
+}
+
+/// What an entry of the log was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Processed {
+    Message { sender: Credential, plaintext: Vec<u8> },
+    Commit(Committed),
+    /// A message of this device itself: it has the plaintext in its own database.
+    Own,
+}
+
+impl Mls {
+    /// Encrypts for the current epoch. Each call uses up a key: what it gives is sent, or lost, never both ways.
+    pub fn encrypt(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        plaintext: &[u8],
+    ) -> Result<Encrypted, MlsError> {
+        atomically(connection, || {
+            let (_, mut group) = self.usable(connection, conversation)?;
+            let epoch = group.epoch().as_u64();
+            let message = group
+                .create_message(&self.provider(connection), &self.identity, plaintext)
+                .map_err(MlsError::internal)?;
+            Ok(Encrypted { epoch, payload: message.to_bytes().map_err(MlsError::internal)? })
+        })
+    }
+
+    /// Processes the payload of an entry. A commit that is accepted has taken effect when this returns, and an own
+    /// pending one of the same epoch is dropped then. The own commit itself is recognized, too.
+    pub fn process(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        payload: &[u8],
+    ) -> Result<Processed, MlsError> {
+        if payload.len() > limit::COMMIT_MAX_BYTES {
+            return Err(MlsError::invalid("it is too large"));
+        }
+        let row = group::read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
+        if row.pending.is_some_and(|own| own == group::fingerprint(payload)) {
+            return self.merge_pending(connection, conversation).map(Processed::Commit);
+        }
+        let message = read(payload)?;
+        atomically(connection, || {
+            let (row, mut group) = self.usable(connection, conversation)?;
+            if message.group_id() != group.group_id() {
+                return Err(MlsError::invalid("it is of another group"));
+            }
+            let (theirs, ours) = (message.epoch().as_u64(), group.epoch().as_u64());
+            if theirs != ours {
+                return Err(MlsError::WrongEpoch { message: theirs, group: ours });
+            }
+            let processed = group.process_message(&self.provider(connection), message).map_err(refused)?;
+            self.settle(connection, conversation, row, &mut group, processed)
+        })
+    }
+
+    fn settle(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        row: Row,
+        group: &mut MlsGroup,
+        processed: ProcessedMessage,
+    ) -> Result<Processed, MlsError> {
+        let author = match processed.sender() {
+            Sender::Member(index) => Author::Member(*index),
+            Sender::NewMemberCommit => Author::Joiner,
+            Sender::External(_) | Sender::NewMemberProposal => {
+                return Err(MlsError::invalid("its sender is outside of the group"));
+            }
+        };
+        let sender = self.verified.read(processed.credential())?;
+        match processed.into_content() {
+            ProcessedMessageContent::ApplicationMessage(message) => {
+                Ok(Processed::Message { sender, plaintext: message.into_bytes() })
+            }
+            ProcessedMessageContent::StagedCommitMessage(staged) => {
+                self.accept(connection, conversation, row, group, author, *staged).map(Processed::Commit)
+            }
+            ProcessedMessageContent::OwnPrivateMessage => Ok(Processed::Own),
+            ProcessedMessageContent::OwnPendingCommit => {
+                self.merge_pending(connection, conversation).map(Processed::Commit)
+            }
+            ProcessedMessageContent::ProposalMessage(_) | ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
+                Err(MlsError::invalid("a proposal on its own"))
+            }
+        }
+    }
+
+    fn accept(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        row: Row,
+        group: &mut MlsGroup,
+        author: Author,
+        staged: StagedCommit,
+    ) -> Result<Committed, MlsError> {
+        let rules = self.rules(conversation, row.kind);
+        let effect = policy::check_commit(group, &staged, author, &rules, &self.verified)?;
+        let removed_self = staged.self_removed();
+        group.merge_staged_commit(&self.provider(connection), staged).map_err(MlsError::internal)?;
+        group::write_row(connection, conversation, &Row { pending: None, ..row })?;
+        Ok(Committed::new(group.epoch().as_u64(), false, removed_self, effect))
+    }
+}
+
+fn read(payload: &[u8]) -> Result<ProtocolMessage, MlsError> {
+    let message = MlsMessageIn::tls_deserialize_exact(payload).map_err(MlsError::invalid)?;
+    message.try_into_protocol_message().map_err(MlsError::invalid)
+}
+
+fn refused(error: ProcessMessageError<StorageError>) -> MlsError {
+    match error {
+        ProcessMessageError::StorageError(error) => error.into(),
+        ProcessMessageError::GroupStateError(MlsGroupStateError::UseAfterEviction) => MlsError::Removed,
+        ProcessMessageError::ValidationError(ValidationError::UnableToDecrypt(why)) => {
+            if key_was_used(&why) { MlsError::Replay } else { MlsError::Undecryptable { why: why.to_string() } }
+        }
+        other => MlsError::invalid(other),
+    }
+}
+
+/// OpenMLS does not export the inner error type, so its name is compared; the test of replays would notice a change.
+fn key_was_used(error: &MessageDecryptionError) -> bool {
+    match error {
+        MessageDecryptionError::SecretTreeError(why) => {
+            ["SecretReuseError", "TooDistantInThePast"].contains(&format!("{why:?}").as_str())
+        }
+        _ => false,
+    }
+}
