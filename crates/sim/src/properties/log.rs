@@ -1,0 +1,157 @@
+//! The server's logs, watched from outside: dense, in time's order, without repeats, and what was once there stays as it
+//! is, through every crash.
+
+use crate::model::{Block, Model, Who};
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tidings_proto::codec::StoredEntry;
+use tidings_proto::entry::{Body, Entry};
+use tidings_proto::id::{ConversationId, DeviceId, MessageId};
+use tidings_store::log::Log;
+
+const PAGE_ENTRIES: u32 = 1_000;
+
+/// A copy of all logs, which only grows.
+#[derive(Default)]
+pub struct Shadow {
+    logs: BTreeMap<ConversationId, ShadowLog>,
+}
+
+#[derive(Default)]
+pub struct ShadowLog {
+    /// By seq; what expired before it was seen is missing.
+    pub entries: BTreeMap<u64, (Entry, StoredEntry)>,
+    pub head: u64,
+    /// Seq of each message id.
+    pub seqs: BTreeMap<MessageId, u64>,
+}
+
+impl Shadow {
+    pub fn head(&self, log: ConversationId) -> u64 {
+        self.logs.get(&log).map_or(0, |log| log.head)
+    }
+
+    pub fn log(&self, log: ConversationId) -> Option<&ShadowLog> {
+        self.logs.get(&log)
+    }
+}
+
+impl ShadowLog {
+    pub fn seq(&self, message: MessageId) -> Option<u64> {
+        self.seqs.get(&message).copied()
+    }
+
+    /// Seqs of the commits that let this device in, from outside or by somebody who added it.
+    pub fn joins(&self, device: DeviceId) -> Vec<u64> {
+        let lets_in = |entry: &Entry| match &entry.body {
+            Body::Commit { change, .. } => change.added.iter().any(|added| added.device == device),
+            _ => false,
+        };
+        self.entries.iter().filter(|(_, (entry, _))| lets_in(entry)).map(|(seq, _)| *seq).collect()
+    }
+}
+
+/// Every pair of people whose conversation has an id.
+pub fn pairs(model: &Model) -> Vec<(Who, Who, ConversationId)> {
+    let people = model.people.len();
+    let all = (0..people).flat_map(|a| (a + 1..people).map(move |b| (a, b)));
+    all.filter_map(|(a, b)| Some((a, b, model.conversation(a, b)?))).collect()
+}
+
+/// Takes in what is new in the logs, and checks it against what was there before.
+pub async fn read(world: &Rc<World>) -> Result<(), String> {
+    let pairs = pairs(&world.model.borrow());
+    for (a, b, conversation) in pairs {
+        read_log(world, conversation).await.map_err(|what| format!("log of p{a} and p{b}: {what}"))?;
+    }
+    Ok(())
+}
+
+async fn read_log(world: &Rc<World>, conversation: ConversationId) -> Result<(), String> {
+    let log = Log::new(world.server.store());
+    let failed = |error| format!("cannot be read: {error}");
+    let head = log.head(conversation.into()).await.map_err(failed)?;
+    let mut entries = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = log.page(conversation.into(), &head, after, PAGE_ENTRIES, usize::MAX).await.map_err(failed)?;
+        for stored in page.entries {
+            let entry = stored.decode().map_err(|error| format!("an entry does not decode: {error}"))?;
+            after = entry.seq;
+            entries.push((entry, stored));
+        }
+        if page.caught_up {
+            break;
+        }
+    }
+    let now_ms = world.server.now_ms();
+    let retention_passed = world.model.borrow().retention_passed;
+    let mut shadow = world.shadow.borrow_mut();
+    let shadow = shadow.logs.entry(conversation).or_default();
+    if head.seq < shadow.head {
+        return Err(format!("its head fell from {} to {}", shadow.head, head.seq));
+    }
+    let present: BTreeMap<u64, &StoredEntry> = entries.iter().map(|(entry, stored)| (entry.seq, stored)).collect();
+    for (seq, (entry, stored)) in &shadow.entries {
+        match present.get(seq) {
+            Some(now) if **now == *stored => {}
+            Some(_) => return Err(format!("entry {seq} changed")),
+            // The clock of the server's machine may have jumped by a few minutes.
+            None if entry.expires_ms <= now_ms + 300_000 => {}
+            None => return Err(format!("entry {seq} is gone ({})", entry.message_id)),
+        }
+    }
+    for seq in shadow.head + 1..=head.seq {
+        if !present.contains_key(&seq) && !retention_passed {
+            return Err(format!("seq {seq} is a hole below head {}", head.seq));
+        }
+    }
+    for (entry, stored) in entries {
+        shadow.take(entry, stored)?;
+    }
+    shadow.head = head.seq;
+    Ok(())
+}
+
+impl ShadowLog {
+    fn take(&mut self, entry: Entry, stored: StoredEntry) -> Result<(), String> {
+        if self.entries.contains_key(&entry.seq) {
+            return Ok(());
+        }
+        if let Some((last, _)) = self.entries.range(..entry.seq).next_back().map(|(_, last)| last) {
+            if last.time_ms > entry.time_ms {
+                return Err(format!("time runs backwards at seq {}", entry.seq));
+            }
+            if last.seq + 1 == entry.seq {
+                if last.epoch_after() != entry.epoch {
+                    return Err(format!("seq {} has epoch {}, not {}", entry.seq, entry.epoch, last.epoch_after()));
+                }
+                if entry.ordinal != last.ordinal + u64::from(entry.counts()) {
+                    return Err(format!("seq {} has ordinal {} after {}", entry.seq, entry.ordinal, last.ordinal));
+                }
+            }
+        }
+        if let Some(former) = self.seqs.insert(entry.message_id, entry.seq) {
+            return Err(format!("message {} stands at {former} and at {}", entry.message_id, entry.seq));
+        }
+        self.entries.insert(entry.seq, (entry, stored));
+        Ok(())
+    }
+}
+
+/// A block was confirmed just now: what is appended from here on must not arrive.
+pub fn note_block(world: &Rc<World>, by: Who, blocked: Who) {
+    let there = world.clone();
+    world.spawn(async move {
+        let conversation = there.model.borrow().conversation(by, blocked);
+        let head = match conversation {
+            Some(conversation) => Log::new(there.server.store()).head(conversation.into()).await.map(|head| head.seq),
+            None => Ok(0),
+        };
+        let mut model = there.model.borrow_mut();
+        if let (Ok(head), Some(block @ Block::Asked)) = (head, model.people[by].blocks.get_mut(&blocked)) {
+            *block = Block::Known { head };
+        }
+    });
+}

@@ -1,0 +1,131 @@
+//! What a device shows of a conversation: in order, nothing twice, and nothing that claims to be sent without being in
+//! the log.
+
+use crate::device::Device;
+use crate::model::Who;
+use crate::properties::log::pairs;
+use crate::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use tidings_client::view::{self, Body, Message, Tick};
+use tidings_client::{ClientError, Command, Peer, Reply};
+use tidings_proto::id::{ConversationId, MessageId};
+
+const PAGE_MESSAGES: u32 = 50;
+/// Position of what is not sent yet.
+pub const UNSENT: u64 = u64::MAX;
+
+/// What one device shows of one conversation.
+pub struct View {
+    pub device: Rc<Device>,
+    pub with: Who,
+    pub conversation: ConversationId,
+    pub messages: Vec<Message>,
+    /// Its row in the list of conversations.
+    pub row: Option<view::Conversation>,
+}
+
+/// Of every device that runs and is logged in.
+pub struct Views(pub Vec<View>);
+
+impl Views {
+    pub fn read(world: &Rc<World>) -> Result<Self, String> {
+        let pairs = pairs(&world.model.borrow());
+        let mut views = Vec::new();
+        for device in world.present() {
+            let rows = match device.ask(Command::Conversations) {
+                Some(Ok(Reply::Conversations(rows))) => rows,
+                // It crashed on the way, as it was told to.
+                None => continue,
+                other => return Err(format!("{} does not list its conversations: {other:?}", device.name())),
+            };
+            let mut rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.conversation, row)).collect();
+            for (a, b, conversation) in &pairs {
+                let with = if device.who == *a { *b } else { *a };
+                if device.who != *a && device.who != *b {
+                    continue;
+                }
+                let Some(messages) = all(&device, *conversation)? else { break };
+                let row = rows.remove(conversation);
+                views.push(View { device: device.clone(), with, conversation: *conversation, messages, row });
+            }
+        }
+        let mut model = world.model.borrow_mut();
+        for view in &views {
+            model.people[view.device.who].had.extend(view.messages.iter().map(|message| message.message));
+        }
+        Ok(Self(views))
+    }
+
+    pub fn of(&self, who: Who, conversation: ConversationId) -> Option<&View> {
+        self.0.iter().find(|view| view.device.who == who && view.conversation == conversation)
+    }
+}
+
+/// All messages, page by page. `None`: the device crashed meanwhile.
+fn all(device: &Rc<Device>, conversation: ConversationId) -> Result<Option<Vec<Message>>, String> {
+    let mut all: Vec<Message> = Vec::new();
+    loop {
+        let before = all.first().map(|message| message.position);
+        let of = Peer::Conversation(conversation);
+        let mut page = match device.ask(Command::Messages { of, before, limit: PAGE_MESSAGES }) {
+            Some(Ok(Reply::Messages(page))) => page,
+            Some(Err(ClientError::NoSuchConversation)) => return Ok(Some(all)),
+            None => return Ok(None),
+            other => return Err(format!("{} does not show its messages: {other:?}", device.name())),
+        };
+        let full = page.len() == PAGE_MESSAGES as usize;
+        page.append(&mut all);
+        all = page;
+        if !full {
+            return Ok(Some(all));
+        }
+    }
+}
+
+/// The newest messages of a conversation, for a person to pick one.
+pub fn newest(world: &World, device: &Rc<Device>, with: Who, limit: u32) -> Option<Vec<Message>> {
+    let of = Peer::Conversation(world.model.borrow().conversation(device.who, with)?);
+    match device.ask(Command::Messages { of, before: None, limit }) {
+        Some(Ok(Reply::Messages(messages))) => Some(messages),
+        _ => None,
+    }
+}
+
+pub fn check(world: &World, views: &Views) -> Result<(), String> {
+    for view in &views.0 {
+        check_one(world, view).map_err(|what| format!("{} with p{}: {what}", view.device.name(), view.with))?;
+    }
+    Ok(())
+}
+
+fn check_one(world: &World, view: &View) -> Result<(), String> {
+    let shadow = world.shadow.borrow();
+    let log = shadow.log(view.conversation);
+    let mut seen = BTreeSet::<MessageId>::new();
+    for pair in view.messages.windows(2) {
+        if pair[0].position >= pair[1].position {
+            return Err(format!("{} stands before {}", pair[0].message, pair[1].message));
+        }
+        if pair[0].position.seq != UNSENT && pair[1].position.seq != UNSENT && pair[0].time_ms > pair[1].time_ms {
+            return Err(format!("time runs backwards at {}", pair[1].message));
+        }
+    }
+    for message in &view.messages {
+        if !seen.insert(message.message) {
+            return Err(format!("shows {} twice", message.message));
+        }
+        if matches!(message.body, Body::Notice { .. }) {
+            continue;
+        }
+        let seq = log.and_then(|log| log.seq(message.message));
+        let claims_sent = message.position.seq != UNSENT || message.tick.is_some_and(|tick| tick >= Tick::Sent);
+        if claims_sent && seq.is_none_or(|seq| seq != message.position.seq) {
+            return Err(format!("{} claims to stand at {}, but is at {seq:?}", message.message, message.position.seq));
+        }
+        if matches!(message.body, Body::Unknown) {
+            return Err(format!("does not know what {} is", message.message));
+        }
+    }
+    Ok(())
+}
