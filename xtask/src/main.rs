@@ -1,1 +1,24 @@
-fn main(){}
+//! Automation of the repository: `cargo xtask --help`.
+
+mod crash;
+mod sim;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Automation of the Tidings repository
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Xtask {
+    /// Simulate worlds of clients and a server, with faults
+    Sim(sim::Sim),
+    /// Kill the real server at random moments
+    Crash(crash::Crash),
+}
+
+fn main() -> ExitCode {
+    match Xtask::parse() {
+        Xtask::Sim(sim) => sim.run(),
+        Xtask::Crash(crash) => crash.run(),
+    }
+}
