@@ -1,0 +1,77 @@
+//! `POST /v1/conversations/{id}/messages`, and the socket's `append`.
+
+use crate::auth::Authenticated;
+use crate::error::{Error, Result};
+use crate::lane::{Lane, Reply};
+use crate::server::Server;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use std::sync::Arc;
+use tidings_proto::entry::{Body, Sender};
+use tidings_proto::frame::Append;
+use tidings_proto::http::{Post, Posted};
+use tidings_proto::id::ConversationId;
+use tidings_proto::limit::PAYLOAD_MAX_BYTES;
+use tidings_proto::problem::{Code, Problem};
+use tidings_store::log::NewEntry;
+use tokio::sync::oneshot;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Stores a message; a repeat gives the same answer as the first time.
+#[utoipa::path(
+    post, path = "/v1/conversations/{id}/messages", tag = "conversations",
+    params(("id" = ConversationId, Path)), request_body = Post,
+    responses((status = 201, body = Posted), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
+)]
+pub async fn post(
+    State(server): State<Arc<Server>>,
+    Authenticated(sender): Authenticated,
+    Path(conversation): Path<ConversationId>,
+    Json(post): Json<Post>,
+) -> Result<(StatusCode, Json<Posted>)> {
+    server.rates.appends_per_device.take(*sender.device.as_bytes())?;
+    let Post { message_id, epoch, payload, silent, expires_in_s } = post;
+    let (answer, answered) = oneshot::channel();
+    let message = Append { conversation, message_id, epoch, payload, silent, expires_in_s };
+    append(&server, sender, message, Reply::Call(answer)).await?;
+    let sent = answered.await.map_err(|_| lost())??;
+    Ok((StatusCode::CREATED, Json(Posted { message_id, seq: sent.seq, time_ms: sent.time_ms })))
+}
+
+/// Queues a message behind those that already wait for its conversation.
+pub async fn append(server: &Arc<Server>, sender: Sender, append: Append, reply: Reply) -> Result<()> {
+    let lane = server.lanes.open(server, append.conversation.into()).await?;
+    let queued = append_to(&lane, server, sender, append, reply);
+    server.lanes.forget(lane);
+    queued
+}
+
+/// As [`append()`], with the lane at hand: nothing to wait for.
+pub fn append_to(lane: &Arc<Lane>, server: &Arc<Server>, sender: Sender, append: Append, reply: Reply) -> Result<()> {
+    if append.payload.len() > PAYLOAD_MAX_BYTES {
+        return Err(Error::new(Code::TooLarge, format!("A message has at most {PAYLOAD_MAX_BYTES} bytes.")));
+    }
+    let kept_ms = retention_ms(server);
+    let asked_ms = append.expires_in_s.map(|s| s.max(1).saturating_mul(1_000));
+    let entry = NewEntry {
+        message_id: append.message_id,
+        sender,
+        epoch: append.epoch,
+        body: Body::Message { payload: append.payload, silent: append.silent },
+        expires_in_ms: Some(asked_ms.map_or(kept_ms, |ms| ms.min(kept_ms))),
+    };
+    lane.append(server, entry, reply)
+}
+
+/// How long messages and welcomes are kept. Commits are kept for ever: they are few, and a device that has them all can
+/// follow the epochs however long it was away.
+pub fn retention_ms(server: &Server) -> u64 {
+    u64::from(server.config.retention_days) * DAY_MS
+}
+
+/// The task that commits ended without an answer, which only its own panic can bring about.
+pub fn lost() -> Error {
+    Error::new(Code::Internal, "The server lost track of this request; try again.")
+}

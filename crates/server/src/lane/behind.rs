@@ -1,0 +1,65 @@
+//! Writes cursors and watermarks to the store, a moment after they moved: many moves of one row become one write. What a
+//! crash takes with it the devices confirm again.
+
+use super::lock;
+use super::state::Lane;
+use crate::error::Result;
+use crate::server::Server;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tidings_store::{MergeRow, StoreError};
+
+/// From the first move to the write.
+const DELAY_MS: u64 = 500;
+/// Rows of one merge.
+const ROWS_PER_MERGE: usize = 512;
+/// Rows that a store which was overloaded left behind; further ones wait for the device's next word.
+const LEFT_MAX: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(super) struct Behind {
+    /// Lanes in which something moved.
+    lanes: Mutex<Vec<Arc<Lane>>>,
+    left: Mutex<Vec<MergeRow>>,
+}
+
+impl Behind {
+    /// Puts a lane on the list; the first one starts the task that empties it.
+    pub fn list(&self, server: &Arc<Server>, lane: Arc<Lane>) {
+        let mut lanes = lock(&self.lanes);
+        lanes.push(lane);
+        let first = lanes.len() == 1;
+        drop(lanes);
+        if first {
+            let server = server.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(DELAY_MS)).await;
+                if let Err(error) = server.lanes.flush(&server).await {
+                    tracing::warn!(%error, "cursors were not written; they wait for the next time");
+                }
+            });
+        }
+    }
+
+    pub async fn flush(&self, server: &Server) -> Result<()> {
+        let lanes = std::mem::take(&mut *lock(&self.lanes));
+        let mut rows = std::mem::take(&mut *lock(&self.left));
+        for lane in lanes {
+            let mut state = lane.lock();
+            state.listed = false;
+            state.take_dirty(lane.log, &mut rows);
+        }
+        while !rows.is_empty() {
+            let chunk = rows.split_off(rows.len().saturating_sub(ROWS_PER_MERGE));
+            if let Err(error) = server.store.merge(chunk.clone()).await {
+                if error == StoreError::Overloaded {
+                    let mut left = lock(&self.left);
+                    left.extend(chunk.into_iter().chain(rows));
+                    left.truncate(LEFT_MAX);
+                }
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! What a lane knows, and the rules that need nothing else.
+
+use super::drain::{Reply, Work, drain};
+use super::lock;
+use super::mark::{Cursor, Mark};
+use super::roster::Roster;
+use crate::error::{Error, Result};
+use crate::server::Server;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tidings_proto::entry::Sender;
+use tidings_proto::frame::Watermark;
+use tidings_proto::id::{AccountId, LogId};
+use tidings_proto::problem::Code;
+use tidings_store::log::{Head, NewEntry};
+use tokio::sync::OnceCell;
+
+/// Appends of one log that wait for its commit; more are refused.
+const WAITING_MAX: usize = 4_096;
+const WAITING_RETRY_MS: u64 = 1_000;
+
+/// One log in use.
+#[derive(Debug)]
+pub struct Lane {
+    pub log: LogId,
+    /// Since the eviction's hand came by.
+    pub(super) used: AtomicBool,
+    /// The head may be older than the log's: load it before the next use.
+    pub(super) stale: AtomicBool,
+    pub(super) loaded: OnceCell<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub head: Head,
+    /// `None`: an inbox, or nothing is there yet.
+    pub roster: Option<Arc<Roster>>,
+    /// Of an inbox.
+    pub owner: Option<AccountId>,
+    pub marks: Vec<Mark>,
+    pub cursors: Vec<Cursor>,
+    /// In a direct conversation: who blocks the other, and the last seq before that. `None`: not loaded.
+    pub blocks: Option<Vec<(AccountId, u64)>>,
+    pub waiting: Work,
+    /// The drain task runs.
+    pub committing: bool,
+    /// Cursors or watermarks are to be written, and the lane is on the list for it.
+    pub listed: bool,
+}
+
+/// What one account sees of a conversation.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its `seq` is the last one that the account may read.
+    pub head: Head,
+    pub roster: Arc<Roster>,
+    /// The first seq that the account may read.
+    pub since_seq: u64,
+    /// The account blocks the other one.
+    pub blocking: bool,
+}
+
+impl State {
+    /// The last seq that this account may read.
+    pub fn visible_seq(&self, account: AccountId) -> u64 {
+        self.block_of(account).map_or(self.head.seq, |seq| seq.min(self.head.seq))
+    }
+
+    pub fn block_of(&self, account: AccountId) -> Option<u64> {
+        self.blocks.as_ref()?.iter().find(|(by, _)| *by == account).map(|(_, seq)| *seq)
+    }
+
+    /// The accounts that get what is appended now.
+    pub fn readers(&self) -> Vec<AccountId> {
+        let Some(roster) = &self.roster else { return Vec::new() };
+        roster.accounts().filter(|account| self.block_of(*account).is_none()).collect()
+    }
+
+    /// Whether this device may append now.
+    fn check_author(&self, sender: Sender) -> Result<()> {
+        let member = self.roster.as_ref().and_then(|roster| roster.member(sender.account));
+        let Some(member) = member else { return Err(Error::not_found("conversation")) };
+        if member.devices.binary_search(&sender.device).is_err() {
+            return Err(Error::new(
+                Code::Forbidden,
+                "This device is not in the conversation; join by an external commit.",
+            ));
+        }
+        if self.block_of(sender.account).is_some() {
+            return Err(Error::new(Code::Blocked, "You have blocked this person; unblock first."));
+        }
+        Ok(())
+    }
+}
+
+impl Lane {
+    pub(super) fn new(log: LogId) -> Self {
+        Self {
+            log,
+            used: AtomicBool::new(true),
+            stale: AtomicBool::new(false),
+            loaded: OnceCell::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.loaded.initialized() && !self.stale.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_idle_and_empty(&self) -> bool {
+        let state = self.lock();
+        state.head.seq == 0 && !state.committing && !state.listed
+    }
+
+    pub(super) fn set_owner(&self, owner: AccountId) {
+        self.lock().owner = Some(owner);
+    }
+
+    /// Where the log is. Of a conversation, [`Lane::view`] says what one account may know.
+    pub fn head(&self) -> Head {
+        self.lock().head
+    }
+
+    /// What this account sees; not found if it is not a member.
+    pub fn view(&self, account: AccountId) -> Result<View> {
+        let state = self.lock();
+        let found = state.roster.as_ref().and_then(|roster| Some((roster, roster.member(account)?.since_seq)));
+        let Some((roster, since_seq)) = found else { return Err(Error::not_found("conversation")) };
+        let head = Head { seq: state.visible_seq(account), ..state.head };
+        Ok(View { head, roster: roster.clone(), since_seq, blocking: state.block_of(account).is_some() })
+    }
+
+    /// Everybody's watermarks as this account sees them, and when the last of them moved.
+    pub fn watermarks(&self, account: AccountId) -> (Vec<Watermark>, u64) {
+        let state = self.lock();
+        let visible = state.visible_seq(account);
+        let cut = |mark: &Mark| Watermark {
+            account: mark.account,
+            delivered: mark.delivered.min(visible),
+            read: mark.read.min(visible),
+        };
+        let moved_ms = state.marks.iter().map(|mark| mark.time_ms).max().unwrap_or(0);
+        (state.marks.iter().map(cut).collect(), moved_ms)
+    }
+
+    /// The members' accounts that get signals of this member.
+    pub fn listeners(&self, account: AccountId) -> Result<Vec<AccountId>> {
+        let state = self.lock();
+        if !state.roster.as_ref().is_some_and(|roster| roster.member(account).is_some()) {
+            return Err(Error::not_found("conversation"));
+        }
+        // Who blocks neither gets signals nor gives any.
+        Ok(if state.block_of(account).is_some() { Vec::new() } else { state.readers() })
+    }
+
+    /// Whether this account blocks the other one.
+    pub fn blocks(&self, account: AccountId) -> bool {
+        self.lock().block_of(account).is_some()
+    }
+
+    /// From now on the direct conversation is withheld from `by`. Returns the last seq before that.
+    pub fn block(&self, by: AccountId) -> u64 {
+        let mut state = self.lock();
+        let seq = state.head.seq;
+        let blocks = state.blocks.get_or_insert_default();
+        match blocks.iter().find(|(other, _)| *other == by) {
+            Some((_, since)) => *since,
+            None => {
+                blocks.push((by, seq));
+                seq
+            }
+        }
+    }
+
+    pub fn unblock(&self, by: AccountId) {
+        if let Some(blocks) = &mut self.lock().blocks {
+            blocks.retain(|(other, _)| *other != by);
+        }
+    }
+
+    /// Queues a message of a member's device; `reply` gets the answer. Appends of one device keep their order.
+    pub fn append(self: &Arc<Self>, server: &Arc<Server>, entry: NewEntry, reply: Reply) -> Result<()> {
+        let state = self.lock();
+        state.check_author(entry.sender)?;
+        self.enqueue(state, server, entry, reply)
+    }
+
+    /// Queues an entry whose author was checked by the caller.
+    pub fn append_checked(self: &Arc<Self>, server: &Arc<Server>, entry: NewEntry, reply: Reply) -> Result<()> {
+        self.enqueue(self.lock(), server, entry, reply)
+    }
+
+    fn enqueue(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        server: &Arc<Server>,
+        entry: NewEntry,
+        reply: Reply,
+    ) -> Result<()> {
+        if state.waiting.len() >= WAITING_MAX {
+            server.metrics.count_shed("append");
+            return Err(Error::new(Code::Overloaded, "Too many messages wait for this conversation.")
+                .retry_after_ms(WAITING_RETRY_MS));
+        }
+        state.waiting.push(entry, reply);
+        let idle = !std::mem::replace(&mut state.committing, true);
+        drop(state);
+        if idle {
+            // A task of its own, so that a connection that ends does not leave the log without its committer.
+            tokio::spawn(drain(server.clone(), self.clone()));
+        }
+        Ok(())
+    }
+}
