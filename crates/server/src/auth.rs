@@ -12,10 +12,11 @@
 //! Until that moment the answer with n may have been lost on its way, so n-1 stays good: its refresh token gives n
 //! again. After it, somebody who shows refresh token n-1 holds a stolen or a restored copy, and the device is logged out.
 
-use crate::directory::{self, Device, Stored};
+use crate::directory::{self, Device};
 use crate::error::{Error, Result};
 use crate::secret::TAG_BYTES;
 use crate::server::Server;
+use crate::stored::{Stored, encode};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -142,7 +143,7 @@ async fn check(server: &Server, claims: &Claims, mut row: Stored<Device>) -> Res
         let device = Device { confirmed: true, ..row.value };
         let batch = Batch::new(Family::Account, claims.device.account.as_bytes())
             .assert(Table::Device, claims.device.device.as_bytes(), Assert::Equals(row.bytes))
-            .put(Table::Device, claims.device.device.as_bytes(), directory::encode(&device));
+            .put(Table::Device, claims.device.device.as_bytes(), encode(&device));
         match server.store.commit(batch).await {
             Ok(()) => return Ok(()),
             // Somebody else confirmed it, rotated it or logged it out: look again. Each of these happens once per

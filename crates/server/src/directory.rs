@@ -5,10 +5,8 @@
 //! rows that are written before (`DeviceOwner`, `Account`) may belong to nobody.
 
 use crate::error::Result;
-use bytes::{BufMut, Bytes, BytesMut};
-use serde::de::DeserializeOwned;
+use crate::stored::{Stored, decode};
 use serde::{Deserialize, Serialize};
-use tidings_proto::codec;
 use tidings_proto::entry::Sender;
 use tidings_proto::id::{AccountId, DeviceId};
 use tidings_proto::limit;
@@ -34,36 +32,6 @@ pub struct Device {
     pub generation: u64,
     /// Whether an access token of this generation was used: before that, the generation before is good too.
     pub confirmed: bool,
-}
-
-/// A row with the bytes that it had, so that a write can assert them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored<T> {
-    pub value: T,
-    pub bytes: Bytes,
-}
-
-/// The version stands before the CBOR of the value.
-const VERSION: u8 = 1;
-
-pub fn encode<T: Serialize>(value: &T) -> Bytes {
-    let cbor = codec::to_cbor(value);
-    let mut out = BytesMut::with_capacity(1 + cbor.len());
-    out.put_u8(VERSION);
-    out.extend_from_slice(&cbor);
-    out.freeze()
-}
-
-pub fn decode<T: DeserializeOwned>(table: Table, bytes: Bytes) -> std::result::Result<Stored<T>, StoreError> {
-    let damaged = |why: String| StoreError::Damaged(format!("{}: {why}", table.name()));
-    match bytes.split_first() {
-        Some((&VERSION, cbor)) => {
-            let value = codec::from_cbor(cbor).map_err(|error| damaged(error.to_string()))?;
-            Ok(Stored { value, bytes })
-        }
-        Some((version, _)) => Err(damaged(format!("unknown version {version}"))),
-        None => Err(damaged("empty".into())),
-    }
 }
 
 pub async fn account(store: &Store, account: AccountId) -> Result<Option<Stored<Account>>> {
@@ -101,13 +69,15 @@ pub async fn account_of_phone(store: &Store, phone_hash: &[u8; 32]) -> Result<Op
     Ok(row.map(|bytes| account_id(Table::Phone, &bytes)).transpose()?)
 }
 
-pub fn account_id(table: Table, bytes: &[u8]) -> std::result::Result<AccountId, StoreError> {
+pub fn account_id(table: Table, bytes: &[u8]) -> Result<AccountId, StoreError> {
     AccountId::from_slice(bytes).ok_or_else(|| StoreError::Damaged(format!("{}: not an account id", table.name())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::encode;
+    use bytes::Bytes;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,8 +1,11 @@
 //! The one error of the services, and its one way onto the wire.
 //!
-//! A room returns `Result<_, Error>`; the gateway turns it into a problem document (HTTP), a `refused` or a `goodbye`
+//! A room returns `Result<_, Error>`; it leaves as a problem document (HTTP, [`respond`]), a `refused` or a `goodbye`
 //! frame (socket). `detail` is for people and never contains secrets or other people's data.
 
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::{CommitError, StoreError};
 
@@ -18,7 +21,7 @@ pub struct Error {
     pub head: Option<u64>,
 }
 
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
@@ -72,9 +75,36 @@ impl From<CommitError> for Error {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let mut problem = Problem::new(error.code, error.detail);
+        if error.code == Code::InvalidGrant {
+            problem.error = Some("invalid_grant".into());
+        }
         problem.retry_after_ms = error.retry_after_ms;
         problem.epoch = error.epoch;
         problem.head = error.head;
         problem
+    }
+}
+
+/// A problem document with its status and the headers that go with it.
+pub fn respond(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).expect("every code has a valid status");
+    let body = serde_json::to_vec(problem).expect("a problem always serializes");
+    let mut response = (status, body).into_response();
+    let mut set = |name: HeaderName, value: HeaderValue| response.headers_mut().insert(name, value);
+    set(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(wait_ms) = problem.retry_after_ms {
+        // Whole seconds (RFC 9110 section 10.2.3), never too early.
+        set(RETRY_AFTER, wait_ms.div_ceil(1_000).into());
+    }
+    if matches!(problem.code, Code::Unauthorized | Code::LoggedOut) {
+        set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    }
+    response
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        respond(&self.into())
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! Floors, from the ground up; arrows point down only, and rooms of one floor do not know each other:
 //!
-//! 1. [`config`], [`error`], [`metrics`], [`random`], [`rate`], [`secret`], [`log`]: what everybody needs.
+//! 1. [`config`], [`error`], [`metrics`], [`random`], [`rate`], [`secret`], [`sms`], [`stored`], [`address`], [`log`]:
+//!    what everybody needs.
 //! 2. [`hub`] (who is connected, and how to wake them), [`lane`] (the one in-memory state of a log that is in use: head,
-//!    roster, watermarks), [`directory`] (accounts and devices), [`auth`] (who is asking), all held by
-//!    [`server::Server`].
+//!    roster, watermarks), [`directory`] (accounts and devices), [`auth`] (who is asking),
+//!    [`logout`], all on top of [`server::Server`].
 //! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`sync`]. One request, one file; a handler
 //!    takes the `Server`, and its OpenAPI stands on it.
 //! 4. [`gateway`]: HTTP and WebSocket; the only room that knows all others.
 
 pub mod account;
+pub mod address;
 pub mod auth;
 pub mod config;
 pub mod conversation;
@@ -21,11 +23,14 @@ pub mod hub;
 pub mod keys;
 pub mod lane;
 pub mod log;
+pub mod logout;
 pub mod metrics;
 pub mod random;
 pub mod rate;
 pub mod secret;
 pub mod server;
+pub mod sms;
+pub mod stored;
 pub mod sync;
 
 pub use config::Config;

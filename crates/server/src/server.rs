@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::rate::Rates;
 use crate::secret::Secrets;
-use std::sync::atomic::AtomicBool;
+use crate::sms::Sms;
 use tidings_store::log::Log;
 use tidings_store::{Clock, Store, StoreError};
 
@@ -27,8 +27,8 @@ pub struct Server {
     pub random: Random,
     /// What each may ask for, by time.
     pub rates: Rates,
-    /// Set at the beginning of a shutdown: nothing new is begun.
-    pub closing: AtomicBool,
+    /// How codes reach people.
+    pub sms: Sms,
 }
 
 impl Server {
@@ -46,7 +46,7 @@ impl Server {
             lanes: Lanes::new(),
             metrics: Metrics::new(),
             rates: Rates::new(&config.limits, &clock),
-            closing: AtomicBool::new(false),
+            sms: Sms::new(&config.sms),
             secrets,
             random,
             clock,
