@@ -1,6 +1,7 @@
 //! Automation of the repository: `cargo xtask --help`.
 
 mod crash;
+mod fuzz;
 mod sim;
 
 use clap::Parser;
@@ -14,11 +15,14 @@ enum Xtask {
     Sim(sim::Sim),
     /// Kill the real server at random moments
     Crash(crash::Crash),
+    /// Feed the decoders of network bytes with noise
+    Fuzz(fuzz::Fuzz),
 }
 
 fn main() -> ExitCode {
     match Xtask::parse() {
         Xtask::Sim(sim) => sim.run(),
         Xtask::Crash(crash) => crash.run(),
+        Xtask::Fuzz(fuzz) => fuzz.run(),
     }
 }
