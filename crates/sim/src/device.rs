@@ -3,13 +3,14 @@
 //! The driver's law is the client's own: hand over one input, carry out every output in order, wait. A crash may fall
 //! between any two outputs: the state machine is dropped, its database stays, and what was not carried out is lost.
 
+mod wire;
+
 use crate::clock::WallClock;
 use crate::entropy::Chance;
 use crate::intent::Intent;
 use crate::model::Who;
-use crate::network::{Cut, CutSwitch, CutWatch, End, IN_FLIGHT_MAX, Link, Packet, carry};
+use crate::network::{Cut, Link};
 use crate::world::World;
-use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,12 +18,7 @@ use tidings_client::db::Db;
 use tidings_client::event::Connection;
 use tidings_client::io::{CallId, HttpOutcome, HttpRequest};
 use tidings_client::{Client, ClientError, Command, Event, Input, Options, Output, Reply};
-use tidings_proto::codec::Format;
-use tidings_proto::frame::ServerFrame;
-use tokio::sync::{mpsc, watch};
-
-/// Frames that a client may put on the wire before the first of them leaves; more than any outbox of a world.
-const SENT_MAX: usize = 100_000;
+use wire::Wire;
 
 pub struct Device {
     pub who: Who,
@@ -53,13 +49,6 @@ struct State {
     /// Crash after so many more outputs.
     crash_after: Option<usize>,
     connection: Option<Connection>,
-}
-
-/// The client's end of a connection.
-struct Wire {
-    number: u64,
-    send: mpsc::Sender<Packet>,
-    cut: CutSwitch,
 }
 
 impl Device {
@@ -117,7 +106,7 @@ impl Device {
             state.crash_after = None;
             state.connection = None;
             if let Some(wire) = state.wire.take() {
-                let _ = wire.cut.send(Some(Cut::noticed(&self.world.chance)));
+                wire.cut(Cut::noticed(&self.world.chance));
             }
             std::mem::take(&mut state.pending)
         };
@@ -148,7 +137,7 @@ impl Device {
     pub fn cut(&self, cut: Cut) {
         if let Some(wire) = &self.state.borrow().wire {
             self.tell(format!("is cut off: {cut:?}"));
-            let _ = wire.cut.send(Some(cut));
+            wire.cut(cut);
         }
     }
 
@@ -216,8 +205,7 @@ impl Device {
             Output::Send(frame) => {
                 let state = self.state.borrow();
                 if let Some(wire) = &state.wire {
-                    // A wire that is closed or cut takes nothing; the client will hear of it.
-                    let _ = wire.send.try_send(Packet::Frame(Format::Cbor.encode(&frame)));
+                    wire.send(&frame);
                 }
             }
             Output::Request(request) => self.request(request),
@@ -305,106 +293,6 @@ impl Device {
             }
         });
     }
-
-    fn disconnect(&self) {
-        // Dropping the sending end closes the connection in good order, as soon as everything has arrived.
-        self.state.borrow_mut().wire = None;
-    }
-
-    fn connect(self: &Rc<Self>) {
-        self.disconnect();
-        let (send, sent) = mpsc::channel(SENT_MAX);
-        let (cut, watch) = watch::channel(None);
-        let (run, number) = {
-            let mut state = self.state.borrow_mut();
-            state.wires += 1;
-            let number = state.wires;
-            state.wire = Some(Wire { number, send, cut });
-            (state.run, number)
-        };
-        let device = self.clone();
-        self.world.spawn(async move { device.live(run, number, sent, watch).await });
-    }
-
-    /// From the opening of a connection to its end, at the client's side.
-    async fn live(self: Rc<Self>, run: u64, number: u64, sent: mpsc::Receiver<Packet>, cut: CutWatch) {
-        self.link.travel().await;
-        let session = if self.link.online() { self.world.server.connect() } else { None };
-        let Some((to_server, from_server)) = session else {
-            self.link.travel().await;
-            return self.lost(run, number);
-        };
-        self.tell(format!("connects ({number})"));
-        if !self.is_wire(run, number) {
-            return;
-        }
-        self.feed(Input::Connected);
-        let up = self.clone();
-        let mut cut_up = cut.clone();
-        self.world.spawn(async move {
-            let deliver = async |packets: Vec<Packet>| {
-                for packet in packets {
-                    if to_server.send(packet).await.is_err() {
-                        return false;
-                    }
-                }
-                true
-            };
-            // The session reads its end when `to_server` is dropped.
-            if let End::Cut(cut) = carry(sent, &up.link, &mut cut_up, deliver).await {
-                tokio::time::sleep(cut.server_after).await;
-            }
-        });
-        let mut cut_down = cut;
-        let deliver = async |packets: Vec<Packet>| {
-            if self.is_wire(run, number) {
-                self.arrive(packets);
-            }
-            self.is_wire(run, number)
-        };
-        let end = carry(from_server, &self.link, &mut cut_down, deliver).await;
-        if let End::Cut(cut) = end {
-            tokio::time::sleep(cut.client_after).await;
-        }
-        self.lost(run, number);
-    }
-
-    fn arrive(self: &Rc<Self>, packets: Vec<Packet>) {
-        let mut frames = Vec::new();
-        for packet in packets {
-            match packet {
-                Packet::Frame(bytes) => frames.push(decode(&bytes)),
-                Packet::Ping => {
-                    if let Some(wire) = &self.state.borrow().wire {
-                        let _ = wire.send.try_send(Packet::Pong);
-                    }
-                }
-                Packet::Pong => {}
-            }
-        }
-        if !frames.is_empty() {
-            self.feed(Input::Frames(frames));
-        }
-    }
-
-    fn is_wire(&self, run: u64, number: u64) -> bool {
-        self.is_in(run) && self.state.borrow().wire.as_ref().is_some_and(|wire| wire.number == number)
-    }
-
-    fn lost(self: &Rc<Self>, run: u64, number: u64) {
-        if self.is_wire(run, number) {
-            self.state.borrow_mut().wire = None;
-            self.feed(Input::Disconnected);
-        }
-    }
-}
-
-/// How frames leave and enter a session of the server.
-pub type SessionEnds = (mpsc::Sender<Packet>, mpsc::Receiver<Packet>);
-pub const SESSION_WINDOW: usize = IN_FLIGHT_MAX;
-
-fn decode(frame: &Bytes) -> ServerFrame {
-    Format::Cbor.decode(frame).expect("the server sends frames of the protocol")
 }
 
 fn brief(output: &Output) -> String {

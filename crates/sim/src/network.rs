@@ -30,6 +30,9 @@ pub enum Packet {
     Pong,
 }
 
+/// The client's ends of a session of the server.
+pub type SessionEnds = (mpsc::Sender<Packet>, mpsc::Receiver<Packet>);
+
 /// A device's way to the server.
 pub struct Link {
     chance: Chance,

@@ -1,8 +1,8 @@
 //! The server's machine: boots a server over its disk, crashes it, starts it again with what was durable.
 
 use crate::clock::WallClock;
-use crate::device::{SESSION_WINDOW, SessionEnds};
 use crate::entropy::Chance;
+use crate::network::{IN_FLIGHT_MAX, SessionEnds};
 use crate::story::Story;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -113,8 +113,8 @@ impl Machine {
             let running = running.as_ref()?;
             (running.server.clone(), running.tasks.clone())
         };
-        let (to_server, inbound) = mpsc::channel(SESSION_WINDOW);
-        let (outbound, from_server) = mpsc::channel(SESSION_WINDOW);
+        let (to_server, inbound) = mpsc::channel(IN_FLIGHT_MAX);
+        let (outbound, from_server) = mpsc::channel(IN_FLIGHT_MAX);
         tasks.borrow_mut().spawn_local(crate::session::run(server, inbound, outbound));
         Some((to_server, from_server))
     }

@@ -21,11 +21,7 @@ impl Reach {
         let joins = life.device.map(|device| log.joins(device)).unwrap_or_default();
         let wipes = life.wipes.get(&view.conversation).cloned().unwrap_or_default();
         let back = |cursor: u64| joins.iter().copied().find(|join| *join > cursor).unwrap_or(log.head + 1);
-        let mut blind: Vec<(u64, u64)> = wipes.into_iter().map(|cursor| (cursor, back(cursor))).collect();
-        if model.retention_passed {
-            // Commits may have expired unread; then everything up to the last rejoining may be dark.
-            blind.extend(joins.iter().skip(1).last().map(|join| (0, *join)));
-        }
+        let blind = wipes.into_iter().map(|cursor| (cursor, back(cursor))).collect();
         Self { joined: joins.first().copied().unwrap_or(log.head + 1), blind, expiry: model.retention_passed }
     }
 
