@@ -64,7 +64,7 @@ impl Idle {
         if self.connections < 4 * TALKING_PAIRS {
             return Err(BenchError::Setup(format!("--connections is at least {}", 4 * TALKING_PAIRS)));
         }
-        let files = machine::raise_open_files();
+        let files = crate::open_files::raise();
         if files < self.connections as u64 + OTHER_FILES {
             return Err(BenchError::Setup(format!(
                 "only {files} files may be open at once, too few for {} connections: raise `ulimit -Hn`",

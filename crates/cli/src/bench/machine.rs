@@ -129,17 +129,6 @@ pub async fn until_quiet(pid: u32, limit: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Lets this process hold as many files (and so sockets) open as the system allows; says how many.
-pub fn raise_open_files() -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        // If it fails, the old limit holds, and the caller compares it with what it needs.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
