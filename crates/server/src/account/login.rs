@@ -1,0 +1,151 @@
+//! `POST /v1/login`: a code for an account and a device.
+//!
+//! The first login of a number makes its account. However many log in at once, a number gets exactly one: the `Phone` row
+//! is written only if it is absent, and who loses that race takes the winner's account.
+
+use crate::account::code;
+use crate::account::phone::Phone;
+use crate::account::token::{self, TokenAnswer};
+use crate::address::ClientAddress;
+use crate::directory::{self, Account, Device};
+use crate::error::{Error, Result};
+use crate::rate::by_address;
+use crate::server::Server;
+use crate::stored;
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+use tidings_proto::entry::Sender;
+use tidings_proto::http::{Login, Tokens};
+use tidings_proto::id::{AccountId, DeviceId};
+use tidings_proto::limit::{DEVICE_NAME_MAX_BYTES, DEVICES_MAX};
+use tidings_proto::problem::{Code, Problem};
+use tidings_store::batch::Assert;
+use tidings_store::table::Family;
+use tidings_store::{Batch, CommitError, Table};
+
+/// Log in with the code
+///
+/// Makes the account at the first login of a number, and a device each time.
+#[utoipa::path(
+    post, path = "/v1/login", tag = "account", request_body = Login,
+    responses(
+        (status = 200, description = "A new device, signed in (RFC 6749 section 5.1).", body = Tokens),
+        (status = 413, description = "`too_large`: the account has all the devices that it may have.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_code`, `invalid_phone`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn login(
+    State(server): State<Arc<Server>>,
+    ClientAddress(address): ClientAddress,
+    Json(body): Json<Login>,
+) -> Result<TokenAnswer> {
+    server.rates.logins_per_address.take(by_address(address))?;
+    let phone = Phone::parse(&body.phone)?;
+    let name = device_name(&body.device_name)?;
+    let phone_hash = server.secrets.phone_hash(phone.as_str());
+    code::redeem(&server, &phone_hash, body.code.trim()).await?;
+    let account = account_of(&server, &phone, &phone_hash).await?;
+    let device = make_device(&server, account, name).await?;
+    tracing::info!(%account, device = %device.device, "a device logged in");
+    Ok(token::answer(&server, device, token::FIRST_GENERATION))
+}
+
+fn device_name(text: &str) -> Result<String> {
+    let name = text.trim();
+    if name.is_empty() || name.len() > DEVICE_NAME_MAX_BYTES || name.chars().any(char::is_control) {
+        let detail = format!("device_name must have 1 to {DEVICE_NAME_MAX_BYTES} bytes, without control characters.");
+        return Err(Error::new(Code::BadRequest, detail));
+    }
+    Ok(name.to_owned())
+}
+
+/// The one account of a number, made if there is none.
+async fn account_of(server: &Server, phone: &Phone, phone_hash: &[u8; 32]) -> Result<AccountId> {
+    if let Some(account) = directory::account_of_phone(&server.store, phone_hash).await? {
+        return Ok(account);
+    }
+    let account = AccountId::from_bytes(server.random.bytes());
+    let row = Account {
+        phone: server.secrets.seal_phone(&server.random, account, phone.as_str()),
+        identity_key: None,
+        created_ms: server.clock.now_ms(),
+    };
+    let own = Batch::new(Family::Account, account.as_bytes())
+        .assert(Table::Account, [], Assert::Absent)
+        .put(Table::Account, [], stored::encode(&row));
+    server.store.commit(own).await?;
+    let truth = Batch::new(Family::Phone, phone_hash).assert(Table::Phone, [], Assert::Absent).put(
+        Table::Phone,
+        [],
+        account.as_bytes().to_vec(),
+    );
+    match server.store.commit(truth).await {
+        Ok(()) => Ok(account),
+        Err(CommitError::Conflict(_)) => {
+            let unused = Batch::new(Family::Account, account.as_bytes()).delete(Table::Account, []);
+            server.store.commit(unused).await?;
+            directory::account_of_phone(&server.store, phone_hash)
+                .await?
+                .ok_or_else(|| Error::new(Code::Internal, "The account of this number came and went."))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn make_device(server: &Server, account: AccountId, name: String) -> Result<Sender> {
+    if directory::devices(&server.store, account).await?.len() >= DEVICES_MAX {
+        let detail = format!("This account has {DEVICES_MAX} devices already; log one of them out first.");
+        return Err(Error::new(Code::TooLarge, detail));
+    }
+    let device = Sender { account, device: DeviceId::from_bytes(server.random.bytes()) };
+    let owner = Batch::new(Family::DeviceOwner, device.device.as_bytes())
+        .assert(Table::DeviceOwner, [], Assert::Absent)
+        .put(Table::DeviceOwner, [], account.as_bytes().to_vec());
+    server.store.commit(owner).await?;
+    // Nothing else was given out yet that could get lost, so the first generation needs no confirmation.
+    let row =
+        Device { name, created_ms: server.clock.now_ms(), generation: token::FIRST_GENERATION, confirmed: true };
+    let own = Batch::new(Family::Account, account.as_bytes())
+        .assert(Table::Account, [], Assert::Present)
+        .assert(Table::Device, device.device.as_bytes(), Assert::Absent)
+        .put(Table::Device, device.device.as_bytes(), stored::encode(&row));
+    server.store.commit(own).await?;
+    Ok(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use tidings_store::{Clock, Scan, Store};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn however_many_ask_at_once_a_number_gets_one_account() {
+        let clock = Clock::system();
+        let server = Server::open(Config::default(), Store::memory(clock.clone()), clock).await.unwrap();
+        let server = Arc::new(server);
+        let asks = (0..50).map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let phone = Phone::parse("+31612345678").unwrap();
+                let phone_hash = server.secrets.phone_hash(phone.as_str());
+                account_of(&server, &phone, &phone_hash).await.unwrap()
+            })
+        });
+        let accounts: Vec<_> =
+            futures_util::future::join_all(asks).await.into_iter().map(|account| account.unwrap()).collect();
+        assert!(accounts.iter().all(|account| *account == accounts[0]));
+        let rows = server.store.scan(&Scan::all(Table::Account, accounts[0].as_bytes(), 10)).await.unwrap();
+        assert_eq!(rows.len(), 1);
+    }
+
+    #[test]
+    fn names_of_devices_are_trimmed_and_bounded() {
+        assert_eq!(device_name("  laptop ").unwrap(), "laptop");
+        for bad in ["", "  ", "a\u{7}b", &"x".repeat(DEVICE_NAME_MAX_BYTES + 1)] {
+            assert_eq!(device_name(bad).unwrap_err().code, Code::BadRequest);
+        }
+    }
+}
