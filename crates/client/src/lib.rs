@@ -13,18 +13,45 @@
 //! speaks of something that a crash could undo; outputs that a crash swallows are made again after the restart, from
 //! what the database says.
 //!
-//! * [`client`]: the state machine. * [`io`]: inputs and outputs. * [`command`]: what a person or a program can ask
-//!   for. * [`event`]: what changed. * [`view`]: plain rows to show. * [`content`]: the format inside a message.
+//! * [`client`]: the state machine's door. * [`io`]: inputs and outputs. * [`command`]: what a person or a program can
+//!   ask for. * [`event`]: what changed. * [`view`]: plain rows to show. * [`content`]: the format inside a message.
 //! * [`mls`]: groups, one leaf per device. * [`db`]: the database.
+//! * Inside, from the door downwards. `perform`: every command finds its room. `session`: the live connection.
+//!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `compose`, `outbox`:
+//!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
+//!   people. `signal`: typing. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
+//!   `memory`: all that is not in the database. `step`: what one input may touch.
 
+mod account;
+mod catch_up;
 pub mod client;
 pub mod command;
+mod compose;
+mod contact;
 pub mod content;
+mod conversation;
+mod create;
 pub mod db;
 pub mod error;
 pub mod event;
+mod http;
 pub mod io;
+mod job;
+mod keys;
+mod log;
+mod membership;
+mod memory;
+mod message;
 pub mod mls;
+mod outbox;
+mod own_commit;
+mod perform;
+mod receipt;
+mod rejoin;
+mod session;
+mod setting;
+mod signal;
+mod step;
 pub mod view;
 
 pub use client::{Client, Options};

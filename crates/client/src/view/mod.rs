@@ -1,5 +1,9 @@
 //! Plain rows to show. Queries live beside them, one file per row.
 
+pub(crate) mod conversation;
+pub(crate) mod message;
+pub(crate) mod status;
+
 use serde::{Deserialize, Serialize};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 
@@ -59,6 +63,9 @@ pub struct Message {
     pub edited: bool,
     /// Of one's own messages.
     pub tick: Option<Tick>,
+    /// Why it will never be sent ([`Tick::Failed`]), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +108,7 @@ pub struct Reaction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tick {
-    /// It will never be sent; the core says why in a `Refused` body of the reply or event, and the text is kept.
+    /// It will never be sent: [`Message::failure`] says why, and the text is kept.
     Failed,
     /// In one's own database; will be sent.
     Clock,

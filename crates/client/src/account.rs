@@ -1,0 +1,142 @@
+//! Register, log in, log out.
+//!
+//! A login makes a new device: the server gives its id, and this device makes the account's identity key, its own
+//! signature key, and the credential that ties them. From the answer on everything is in the database; the credential
+//! and the key packages are uploaded as durable jobs (keys.rs), and `Reply::LoggedIn` comes when they are there.
+
+use crate::command::Reply;
+use crate::contact;
+use crate::error::ClientError;
+use crate::event::Event;
+use crate::http::{self, Answer, token};
+use crate::io::{CallId, Output};
+use crate::job;
+use crate::keys;
+use crate::memory::{Line, Me, Memory, Purpose};
+use crate::mls::{Identity, Mls};
+use crate::setting::{self, Setting};
+use crate::step::{Done, Step, Stop};
+use rand::RngCore;
+use rand_chacha::ChaCha20Rng;
+use rusqlite::Connection;
+use tidings_proto::http::{Login, Register, Registered, Tokens};
+use tidings_proto::limit::DEVICE_NAME_MAX_BYTES;
+
+pub(crate) fn register(step: &mut Step<'_>, reply: CallId, phone: &str) -> Done {
+    let phone = contact::normalize_phone(phone)?;
+    http::ask_unsigned(step, Purpose::Register { reply }, "/v1/register", http::json(&Register { phone }))
+}
+
+pub(crate) fn registered(step: &mut Step<'_>, reply: CallId, answer: Answer) -> Done {
+    let result = match http::read::<Registered>(answer) {
+        Ok(Registered { expires_in_s, retry_after_s }) => Ok(Reply::CodeSent { expires_in_s, retry_after_s }),
+        Err(failure) => Err(failure.to_client_error()),
+    };
+    step.reply(reply, result);
+    Ok(())
+}
+
+pub(crate) fn login(step: &mut Step<'_>, reply: CallId, phone: &str, code: String, device_name: String) -> Done {
+    if step.mem.me.is_some() {
+        return Err(ClientError::AlreadyLoggedIn.into());
+    }
+    if device_name.len() > DEVICE_NAME_MAX_BYTES {
+        return Err(ClientError::TooLong { bytes: device_name.len(), max: DEVICE_NAME_MAX_BYTES }.into());
+    }
+    let phone = contact::normalize_phone(phone)?;
+    let body = http::json(&Login { phone: phone.clone(), code, device_name });
+    http::ask_unsigned(step, Purpose::Login { reply, phone }, "/v1/login", body)
+}
+
+pub(crate) fn login_answered(step: &mut Step<'_>, reply: CallId, phone: &str, answer: Answer) -> Done {
+    let tokens = match http::read::<Tokens>(answer) {
+        Ok(tokens) if step.mem.me.is_none() => tokens,
+        Ok(_) => {
+            step.reply(reply, Err(ClientError::AlreadyLoggedIn));
+            return Ok(());
+        }
+        Err(failure) => {
+            step.reply(reply, Err(failure.to_client_error()));
+            return Ok(());
+        }
+    };
+    token::store(step, &tokens)?;
+    setting::put(step.tx, Setting::Phone, phone)?;
+    contact::set_phone(step.tx, tokens.account, phone)?;
+    let now_s = step.now_s();
+    let identity = Identity::create(step.tx, step.rng, tokens.account, tokens.device, now_s)?;
+    step.mem.me = Some(me(identity, phone.to_owned(), step.rng));
+    step.mem.login = Some(reply);
+    job::add(step.tx, job::Kind::Credential, &[], None)?;
+    keys::make(step, keys::STOCK, true)
+}
+
+/// Who this device is, from the database.
+pub(crate) fn load(tx: &Connection, rng: &mut ChaCha20Rng) -> Result<Option<Me>, Stop> {
+    let Some(identity) = Identity::load(tx)? else { return Ok(None) };
+    let phone = setting::get(tx, Setting::Phone)?.unwrap_or_default();
+    Ok(Some(me(identity, phone, rng)))
+}
+
+fn me(identity: Identity, phone: String, rng: &mut ChaCha20Rng) -> Me {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    Me { sender: identity.sender(), phone, mls: Mls::new(identity, seed) }
+}
+
+/// The server is told first: a device that is wiped cannot log itself out any more.
+pub(crate) fn logout(step: &mut Step<'_>, reply: CallId) -> Done {
+    step.me()?;
+    let Some(token) = setting::get::<String>(step.tx, Setting::RefreshToken)? else {
+        return revoked(step, reply, Ok(Vec::new()));
+    };
+    let body = http::form(&[("token", &token)]);
+    http::ask_unsigned(step, Purpose::Revoke { reply }, "/v1/oauth/revoke", body)
+}
+
+pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, answer: Answer) -> Done {
+    match answer {
+        Ok(_) => {
+            wipe(step, "logged out here")?;
+            step.reply(reply, Ok(Reply::Done));
+        }
+        Err(failure) => step.reply(reply, Err(failure.to_client_error())),
+    }
+    Ok(())
+}
+
+/// Forgets everything: this device is out.
+pub(crate) fn wipe(step: &mut Step<'_>, why: &str) -> Done {
+    let tables: Vec<String> = step
+        .tx
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for table in tables {
+        step.tx.execute(&format!("DELETE FROM \"{table}\""), [])?;
+    }
+    let connected = !matches!(step.mem.session.line, Line::Off | Line::Token | Line::Waiting { .. });
+    let former = std::mem::take(step.mem);
+    step.mem.requests.next = former.requests.next;
+    for id in owed_replies(&former) {
+        step.reply(id, Err(ClientError::NotLoggedIn));
+    }
+    if connected {
+        step.out.push(Output::Disconnect);
+    }
+    step.event(Event::LoggedOut { reason: why.to_owned() });
+    Ok(())
+}
+
+/// Commands that wait for an answer.
+pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
+    let calls = memory.requests.open.values().chain(&memory.requests.parked);
+    let asked = calls.filter_map(|call| match call.purpose {
+        Purpose::Register { reply }
+        | Purpose::Login { reply, .. }
+        | Purpose::Revoke { reply }
+        | Purpose::SetBlock { reply, .. } => Some(reply),
+        _ => None,
+    });
+    asked.chain(memory.login).chain(memory.waiting.iter().map(|(id, _)| *id)).collect()
+}

@@ -1,0 +1,425 @@
+//! People: numbers, names, identity keys, blocks.
+//!
+//! * A number is looked up at the server once, and kept. A number that somebody claims in their profile is shown only
+//!   when the server confirms that it is theirs.
+//! * The first identity key that is seen of an account is pinned (trust on first use). When another one shows up, the
+//!   person is told in the conversation, a former comparison of safety numbers is void, and the new key is pinned.
+
+use crate::command::{Command, Peer, Reply};
+use crate::conversation;
+use crate::error::ClientError;
+use crate::event::Event;
+use crate::http::{self, Answer, Failure};
+use crate::io::{CallId, HttpBody, Method};
+use crate::memory::Purpose;
+use crate::message;
+use crate::mls::safety::safety_number;
+use crate::step::{Done, Step, Stop};
+use crate::view::Notice;
+use rusqlite::{Connection, OptionalExtension, params};
+use tidings_proto::credential::Credential;
+use tidings_proto::http::{AccountDevices, Blocks, Found, Lookup};
+use tidings_proto::id::{AccountId, ConversationId};
+use tidings_proto::problem::Code;
+
+/// Commands that wait for look-ups at the same time.
+const WAITING_MAX: usize = 256;
+/// Digits of an E.164 number.
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Contact {
+    pub phone: Option<String>,
+    pub name: Option<String>,
+    pub identity_key: Option<[u8; 32]>,
+    pub verified: bool,
+    pub blocked: bool,
+}
+
+pub(crate) fn find(tx: &Connection, account: AccountId) -> rusqlite::Result<Option<Contact>> {
+    tx.prepare_cached("SELECT phone, name, identity_key, verified, blocked FROM contact WHERE account = ?1")?
+        .query_row([account.as_bytes()], |row| {
+            Ok(Contact {
+                phone: row.get(0)?,
+                name: row.get(1)?,
+                identity_key: row.get(2)?,
+                verified: row.get(3)?,
+                blocked: row.get(4)?,
+            })
+        })
+        .optional()
+}
+
+fn ensure(tx: &Connection, account: AccountId) -> Done {
+    tx.prepare_cached("INSERT OR IGNORE INTO contact (account) VALUES (?1)")?.execute([account.as_bytes()])?;
+    Ok(())
+}
+
+fn with_phone(tx: &Connection, phone: &str) -> rusqlite::Result<Option<AccountId>> {
+    tx.prepare_cached("SELECT account FROM contact WHERE phone = ?1")?
+        .query_row([phone], |row| Ok(AccountId::from_bytes(row.get(0)?)))
+        .optional()
+}
+
+/// A number has one account, and an account one number.
+pub(crate) fn set_phone(tx: &Connection, account: AccountId, phone: &str) -> Done {
+    ensure(tx, account)?;
+    tx.prepare_cached("UPDATE contact SET phone = NULL WHERE phone = ?1 AND account <> ?2")?
+        .execute(params![phone, account.as_bytes()])?;
+    tx.prepare_cached("UPDATE contact SET phone = ?2, claimed_phone = NULL WHERE account = ?1")?
+        .execute(params![account.as_bytes(), phone])?;
+    Ok(())
+}
+
+/// Whom a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resolved {
+    Person { account: AccountId, conversation: ConversationId },
+    /// Ask the server first: [`wait_for_lookup`].
+    Lookup { phone: String },
+}
+
+pub(crate) fn resolve(step: &Step<'_>, peer: &Peer) -> Result<Resolved, Stop> {
+    let me = step.me()?.sender.account;
+    let account = match peer {
+        Peer::Account(account) => *account,
+        Peer::Conversation(conversation) => {
+            let row = conversation::find(step.tx, *conversation)?.ok_or(ClientError::NoSuchConversation)?;
+            row.account.ok_or(ClientError::NoSuchConversation)?
+        }
+        Peer::Phone(phone) => {
+            let phone = normalize_phone(phone)?;
+            if phone == step.me()?.phone {
+                me
+            } else {
+                match with_phone(step.tx, &phone)? {
+                    Some(account) => account,
+                    None => return Ok(Resolved::Lookup { phone }),
+                }
+            }
+        }
+    };
+    if account == me {
+        return Err(ClientError::NotAllowed { why: "that is your own number".into() }.into());
+    }
+    Ok(Resolved::Person { account, conversation: ConversationId::direct(me, account) })
+}
+
+/// E.164 without the blanks, dots and brackets that people put into numbers.
+pub(crate) fn normalize_phone(phone: &str) -> Result<String, ClientError> {
+    let plain: String = phone.chars().filter(|char| !matches!(char, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
+    let digits = plain.strip_prefix('+').unwrap_or_default();
+    if PHONE_DIGITS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(plain);
+    }
+    Err(ClientError::Refused {
+        code: Code::InvalidPhone,
+        detail: "a phone number is written in full, like +31612345678".into(),
+        retry_after_ms: None,
+    })
+}
+
+fn wait(step: &mut Step<'_>, id: CallId, command: Command) -> Done {
+    if step.mem.waiting.len() >= WAITING_MAX {
+        return Err(ClientError::Refused {
+            code: Code::Overloaded,
+            detail: "too many commands wait for the server".into(),
+            retry_after_ms: None,
+        }
+        .into());
+    }
+    step.mem.waiting.push((id, command));
+    Ok(())
+}
+
+/// The command runs again once the number is known.
+pub(crate) fn wait_for_lookup(step: &mut Step<'_>, id: CallId, command: Command, phone: String) -> Done {
+    wait(step, id, command)?;
+    let purpose = Purpose::Lookup { phone: phone.clone() };
+    if step.mem.requests.is_open(|open| *open == purpose) {
+        return Ok(());
+    }
+    let body = http::json(&Lookup { phones: vec![phone] });
+    http::ask(step, purpose, Method::Post, "/v1/contacts/lookup", body)
+}
+
+/// What is to be run again now.
+pub(crate) fn looked_up(
+    step: &mut Step<'_>,
+    phone: &str,
+    answer: Answer,
+) -> Result<Vec<(CallId, Command)>, Stop> {
+    let about = |command: &Command| {
+        peer(command).is_some_and(|peer| {
+            matches!(peer, Peer::Phone(other) if normalize_phone(other).is_ok_and(|other| other == phone))
+        })
+    };
+    let ready = take_waiting(step, about);
+    let error = match http::read::<Found>(answer) {
+        Ok(found) => match found.matches.iter().find(|found| found.phone == phone) {
+            Some(found) => {
+                set_phone(step.tx, found.account, phone)?;
+                return Ok(ready);
+            }
+            None => ClientError::NoSuchPerson { phone: phone.to_owned() },
+        },
+        Err(failure) => failure.to_client_error(),
+    };
+    refuse(step, ready, &error);
+    Ok(Vec::new())
+}
+
+fn take_waiting(step: &mut Step<'_>, about: impl Fn(&Command) -> bool) -> Vec<(CallId, Command)> {
+    let (ready, rest) = std::mem::take(&mut step.mem.waiting).into_iter().partition(|(_, command)| about(command));
+    step.mem.waiting = rest;
+    ready
+}
+
+fn refuse(step: &mut Step<'_>, commands: Vec<(CallId, Command)>, error: &ClientError) {
+    for (id, _) in commands {
+        step.reply(id, Err(error.clone()));
+    }
+}
+
+/// Whom a command names, if anybody.
+pub(crate) fn peer(command: &Command) -> Option<&Peer> {
+    match command {
+        Command::Send { to, .. }
+        | Command::React { to, .. }
+        | Command::Edit { to, .. }
+        | Command::Delete { to, .. }
+        | Command::MarkRead { to, .. }
+        | Command::Typing { to, .. } => Some(to),
+        Command::Block { who }
+        | Command::Unblock { who }
+        | Command::SafetyNumber { who }
+        | Command::MarkVerified { who }
+        | Command::Resolve { who } => Some(who),
+        Command::Messages { of, .. } => Some(of),
+        _ => None,
+    }
+}
+
+/// Somebody told how they are called, and claims a number.
+pub(crate) fn profile_told(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    account: AccountId,
+    phone: Option<&str>,
+    name: Option<&str>,
+) -> Done {
+    if account == step.me()?.sender.account {
+        return Ok(());
+    }
+    ensure(step.tx, account)?;
+    let name = name.map(str::trim).filter(|name| !name.is_empty() && !name.chars().any(char::is_control));
+    step.tx
+        .prepare_cached("UPDATE contact SET name = ?2 WHERE account = ?1")?
+        .execute(params![account.as_bytes(), name])?;
+    step.event(Event::ConversationChanged { conversation });
+    let known = find(step.tx, account)?.and_then(|contact| contact.phone);
+    match phone.and_then(|phone| normalize_phone(phone).ok()) {
+        Some(phone) if known.as_deref() != Some(&phone) => {
+            step.tx
+                .prepare_cached("UPDATE contact SET claimed_phone = ?2 WHERE account = ?1")?
+                .execute(params![account.as_bytes(), phone])?;
+            confirm_phones(step)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Asks the server about claimed numbers, one at a time.
+pub(crate) fn confirm_phones(step: &mut Step<'_>) -> Done {
+    if step.mem.requests.is_open(|purpose| matches!(purpose, Purpose::ConfirmPhone { .. })) {
+        return Ok(());
+    }
+    let claim: Option<(AccountId, String)> = step
+        .tx
+        .prepare_cached("SELECT account, claimed_phone FROM contact WHERE claimed_phone IS NOT NULL LIMIT 1")?
+        .query_row([], |row| Ok((AccountId::from_bytes(row.get(0)?), row.get(1)?)))
+        .optional()?;
+    let Some((account, phone)) = claim else { return Ok(()) };
+    let body = http::json(&Lookup { phones: vec![phone.clone()] });
+    http::ask(step, Purpose::ConfirmPhone { account, phone }, Method::Post, "/v1/contacts/lookup", body)
+}
+
+pub(crate) fn phone_confirmed(step: &mut Step<'_>, account: AccountId, phone: &str, answer: Answer) -> Done {
+    let Ok(found) = http::read::<Found>(answer) else {
+        // The claim stays, and is asked about on the next connection.
+        return Ok(());
+    };
+    if found.matches.iter().any(|found| found.phone == phone && found.account == account) {
+        set_phone(step.tx, account, phone)?;
+        let conversation = ConversationId::direct(step.me()?.sender.account, account);
+        step.event(Event::ConversationChanged { conversation });
+    } else {
+        step.tx
+            .prepare_cached("UPDATE contact SET claimed_phone = NULL WHERE account = ?1 AND claimed_phone = ?2")?
+            .execute(params![account.as_bytes(), phone])?;
+    }
+    confirm_phones(step)
+}
+
+/// A credential that was checked: pins its identity key, or tells that it is another one. `at`: seq and time of the
+/// entry that brought it, for the notice's place in the conversation.
+pub(crate) fn saw_identity(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    credential: &Credential,
+    at: Option<(u64, u64)>,
+) -> Done {
+    let account = credential.account;
+    if account == step.me()?.sender.account {
+        return Ok(());
+    }
+    ensure(step.tx, account)?;
+    let pinned = find(step.tx, account)?.and_then(|contact| contact.identity_key);
+    if pinned == Some(credential.identity_key) {
+        return Ok(());
+    }
+    step.tx
+        .prepare_cached("UPDATE contact SET identity_key = ?2, verified = 0 WHERE account = ?1")?
+        .execute(params![account.as_bytes(), credential.identity_key])?;
+    if pinned.is_some() {
+        step.event(Event::ConversationChanged { conversation });
+        if let Some(row) = conversation::find(step.tx, conversation)? {
+            let (seq, time_ms) = at.unwrap_or((row.cursor, step.now_ms));
+            message::notice(step, conversation, account, seq, time_ms, Notice::SafetyNumberChanged)?;
+        }
+    }
+    Ok(())
+}
+
+/// `None`: the key is not known here; ask the server first ([`wait_for_identity`]).
+pub(crate) fn safety(step: &Step<'_>, account: AccountId) -> Result<Option<Reply>, Stop> {
+    let Some(contact) = find(step.tx, account)? else { return Ok(None) };
+    let Some(key) = contact.identity_key else { return Ok(None) };
+    let own = &step.mls()?.identity().credential;
+    let digits = safety_number((own.account, &own.identity_key), (account, &key));
+    Ok(Some(Reply::SafetyNumber { digits, verified: contact.verified }))
+}
+
+pub(crate) fn wait_for_identity(step: &mut Step<'_>, id: CallId, command: Command, account: AccountId) -> Done {
+    wait(step, id, command)?;
+    let purpose = Purpose::Identity { account };
+    if step.mem.requests.is_open(|open| *open == purpose) {
+        return Ok(());
+    }
+    http::ask(step, purpose, Method::Get, format!("/v1/accounts/{account}/devices"), HttpBody::Empty)
+}
+
+/// What is to be run again now.
+pub(crate) fn identity_answered(
+    step: &mut Step<'_>,
+    account: AccountId,
+    answer: Answer,
+) -> Result<Vec<(CallId, Command)>, Stop> {
+    let waits = |command: &Command| matches!(command, Command::SafetyNumber { .. } | Command::MarkVerified { .. });
+    let about = step
+        .mem
+        .waiting
+        .iter()
+        .filter(|(_, command)| waits(command))
+        .filter(|(_, command)| {
+            let person = peer(command).and_then(|peer| resolve(step, peer).ok());
+            matches!(person, Some(Resolved::Person { account: other, .. }) if other == account)
+        })
+        .map(|(id, _)| *id)
+        .collect::<Vec<_>>();
+    let (ready, rest) = std::mem::take(&mut step.mem.waiting).into_iter().partition(|(id, _)| about.contains(id));
+    step.mem.waiting = rest;
+    let error = match http::read::<AccountDevices>(answer) {
+        Ok(devices) => {
+            let mut credentials = devices.devices.iter().filter_map(|device| {
+                let credential = Credential::verify(device.credential.as_slice()).ok()?;
+                (credential.account == account && credential.device == device.device).then_some(credential)
+            });
+            match credentials.next() {
+                Some(credential) => {
+                    let conversation = ConversationId::direct(step.me()?.sender.account, account);
+                    saw_identity(step, conversation, &credential, None)?;
+                    return Ok(ready);
+                }
+                None => Failure::Problem(tidings_proto::problem::Problem::new(
+                    Code::NoDevice,
+                    "this person has no device with keys",
+                ))
+                .to_client_error(),
+            }
+        }
+        Err(failure) => failure.to_client_error(),
+    };
+    refuse(step, ready, &error);
+    Ok(Vec::new())
+}
+
+/// The person compared the numbers of exactly the key that is pinned now.
+pub(crate) fn mark_verified(step: &mut Step<'_>, account: AccountId, conversation: ConversationId) -> Done {
+    step.tx
+        .prepare_cached("UPDATE contact SET verified = 1 WHERE account = ?1 AND identity_key IS NOT NULL")?
+        .execute([account.as_bytes()])?;
+    step.event(Event::ConversationChanged { conversation });
+    Ok(())
+}
+
+pub(crate) fn set_block(step: &mut Step<'_>, reply: CallId, account: AccountId, blocked: bool) -> Done {
+    let method = if blocked { Method::Put } else { Method::Delete };
+    let purpose = Purpose::SetBlock { reply, account, blocked };
+    http::ask(step, purpose, method, format!("/v1/blocks/{account}"), HttpBody::Empty)
+}
+
+pub(crate) fn block_set(
+    step: &mut Step<'_>,
+    reply: CallId,
+    account: AccountId,
+    blocked: bool,
+    answer: Answer,
+) -> Done {
+    if let Err(failure) = answer {
+        step.reply(reply, Err(failure.to_client_error()));
+        return Ok(());
+    }
+    store_block(step.tx, account, blocked)?;
+    let conversation = ConversationId::direct(step.me()?.sender.account, account);
+    step.event(Event::ConversationChanged { conversation });
+    step.reply(reply, Ok(Reply::Done));
+    // What they sent meanwhile was kept back, and is read now.
+    if !blocked && let Some(row) = conversation::find(step.tx, conversation)?.filter(|row| row.created) {
+        step.mem.logs.behind(conversation.into(), row.cursor);
+    }
+    Ok(())
+}
+
+fn store_block(tx: &Connection, account: AccountId, blocked: bool) -> Done {
+    ensure(tx, account)?;
+    tx.prepare_cached("UPDATE contact SET blocked = ?2 WHERE account = ?1")?
+        .execute(params![account.as_bytes(), blocked])?;
+    Ok(())
+}
+
+/// A new device learns whom its person blocks.
+pub(crate) fn ask_blocks(step: &mut Step<'_>) -> Done {
+    http::ask(step, Purpose::Blocks, Method::Get, "/v1/blocks", HttpBody::Empty)
+}
+
+pub(crate) fn blocks_answered(step: &mut Step<'_>, answer: Answer) -> Done {
+    let Ok(blocks) = http::read::<Blocks>(answer) else { return Ok(()) };
+    for account in blocks.accounts {
+        store_block(step.tx, account, true)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_taken_as_people_write_them_but_only_in_full() {
+        assert_eq!(normalize_phone("+31 (6) 12-34.56 78"), Ok("+31612345678".into()));
+        for wrong in ["0612345678", "+31", "+316123456789012345", "+31x12345678", ""] {
+            assert!(normalize_phone(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use super::*;
+use proptest::prelude::*;
+
+fn id(n: u8) -> MessageId {
+    MessageId::new(1_700_000_000_000, [n; 10])
+}
+
+fn target() -> Target {
+    Target { message: id(9), digest: [7; 16] }
+}
+
+fn all() -> Vec<(&'static str, Content)> {
+    vec![
+        ("text", Content::Text { text: "hello".into(), reply_to: None }),
+        ("reply", Content::Text { text: "yes".into(), reply_to: Some(target()) }),
+        ("reaction", Content::Reaction { to: target(), emoji: Some("👍".into()) }),
+        ("reaction_taken_back", Content::Reaction { to: target(), emoji: None }),
+        ("edit", Content::Edit { of: target(), text: "hello!".into() }),
+        ("delete", Content::Delete { of: target() }),
+        ("profile", Content::Profile { phone: Some("+31612345678".into()), name: Some("Ann".into()) }),
+    ]
+}
+
+#[test]
+fn the_bytes_of_every_kind_do_not_change() {
+    let lines: Vec<String> = all()
+        .into_iter()
+        .map(|(name, content)| {
+            let bytes = content.encode(id(1));
+            assert_eq!(Content::decode(&bytes, id(1)), Ok(content), "{name}");
+            format!("{name}: {}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        })
+        .collect();
+    insta::assert_snapshot!("content_bytes", lines.join("\n"));
+}
+
+#[test]
+fn the_digest_of_a_message_does_not_change_and_depends_on_all_its_parts() {
+    let conversation = ConversationId::from_bytes([1; 16]);
+    let sender = AccountId::from_bytes([2; 16]);
+    let reference = digest(conversation, sender, id(1), b"content");
+    insta::assert_snapshot!("digest", reference.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    assert_ne!(reference, digest(ConversationId::from_bytes([3; 16]), sender, id(1), b"content"));
+    assert_ne!(reference, digest(conversation, AccountId::from_bytes([3; 16]), id(1), b"content"));
+    assert_ne!(reference, digest(conversation, sender, id(2), b"content"));
+    assert_ne!(reference, digest(conversation, sender, id(1), b"other"));
+}
+
+#[test]
+fn what_a_newer_client_says_is_unknown_and_not_an_error() {
+    #[derive(Serialize)]
+    struct Newer {
+        k: u64,
+        i: MessageId,
+        t: u64,
+        poll: Vec<String>,
+    }
+    let map = codec::to_cbor(&Newer { k: 77, i: id(1), t: 5, poll: vec!["a".into()] });
+    assert_eq!(Content::decode(&[&[VERSION][..], &map].concat(), id(1)), Ok(Content::Unknown));
+    assert_eq!(Content::decode(&[VERSION + 1, 1, 2, 3], id(1)), Ok(Content::Unknown));
+}
+
+#[test]
+fn members_of_a_newer_version_are_skipped() {
+    #[derive(Serialize)]
+    struct Newer {
+        k: u64,
+        i: MessageId,
+        t: String,
+        expires: u64,
+    }
+    let map = codec::to_cbor(&Newer { k: KIND_TEXT, i: id(1), t: "hi".into(), expires: 9 });
+    let content = Content::decode(&[&[VERSION][..], &map].concat(), id(1));
+    assert_eq!(content, Ok(Content::Text { text: "hi".into(), reply_to: None }));
+}
+
+#[test]
+fn a_message_cannot_be_given_another_id() {
+    let bytes = all().remove(0).1.encode(id(1));
+    assert_eq!(Content::decode(&bytes, id(2)), Err(ContentError::OtherMessage));
+}
+
+#[test]
+fn parts_are_bounded_and_required() {
+    let long = |bytes| Content::Text { text: "x".repeat(bytes), reply_to: None }.encode(id(1));
+    assert!(Content::decode(&long(TEXT_MAX_BYTES), id(1)).is_ok());
+    assert_eq!(Content::decode(&long(TEXT_MAX_BYTES + 1), id(1)), Err(ContentError::TooLong));
+    let emoji = Content::Reaction { to: target(), emoji: Some("x".repeat(EMOJI_MAX_BYTES + 1)) };
+    assert_eq!(Content::decode(&emoji.encode(id(1)), id(1)), Err(ContentError::TooLong));
+    let nothing = Wire { kind: KIND_DELETE, id: id(1), target: None, text: None, emoji: None, phone: None, name: None };
+    let bytes = [&[VERSION][..], &codec::to_cbor(&nothing)].concat();
+    assert_eq!(Content::decode(&bytes, id(1)), Err(ContentError::Malformed));
+    assert_eq!(Content::decode(&[], id(1)), Err(ContentError::Empty));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Content::decode(&bytes, id(1));
+        let _ = Content::decode(&[&[VERSION][..], &bytes].concat(), id(1));
+    }
+
+    #[test]
+    fn damaged_bytes_decode_or_not_but_never_panic(at in 0usize..80, to: u8, which in 0usize..7) {
+        let mut bytes = all()[which].1.encode(id(1));
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = to;
+        }
+        let _ = Content::decode(&bytes, id(1));
+    }
+
+    #[test]
+    fn texts_come_back(text in ".{0,200}", reply: bool) {
+        let content = Content::Text { text, reply_to: reply.then(target) };
+        prop_assert_eq!(Content::decode(&content.encode(id(3)), id(3)), Ok(content));
+    }
+}

@@ -1,0 +1,97 @@
+//! Durable work that is not a message: a row per kind and subject, tried until it is done.
+//!
+//! A row says *that* something is to be done; how far it got is told by other tables (`own_commit`, `mls_group`) or not
+//! at all, and then it begins again.
+
+use crate::step::{Done, Step, Stop};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The names are stored: never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// keys.rs: upload the credential. Subject: empty.
+    Credential,
+    /// keys.rs: upload key packages. Subject: empty. Payload: the body.
+    Packages,
+    /// create.rs: make a direct conversation. Subject: conversation.
+    Create,
+    /// rejoin.rs: come into the group by external commit. Subject: conversation.
+    Rejoin,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::Packages => "packages",
+            Self::Create => "create",
+            Self::Rejoin => "rejoin",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Credential, Self::Packages, Self::Create, Self::Rejoin].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub kind: Kind,
+    pub subject: Vec<u8>,
+    pub payload: Option<Vec<u8>>,
+}
+
+/// Adds it, unless it is there; one that waits is tried at once.
+pub(crate) fn add(tx: &Connection, kind: Kind, subject: &[u8], payload: Option<&[u8]>) -> Done {
+    tx.prepare_cached(
+        "INSERT INTO job (kind, subject, payload) VALUES (?1, ?2, ?3)
+         ON CONFLICT (kind, subject) DO UPDATE SET payload = coalesce(excluded.payload, payload), next_try_ms = 0",
+    )?
+    .execute(params![kind.name(), subject, payload])?;
+    Ok(())
+}
+
+pub(crate) fn exists(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<bool, Stop> {
+    Ok(tx
+        .prepare_cached("SELECT 1 FROM job WHERE kind = ?1 AND subject = ?2")?
+        .exists(params![kind.name(), subject])?)
+}
+
+pub(crate) fn done(tx: &Connection, kind: Kind, subject: &[u8]) -> Done {
+    tx.prepare_cached("DELETE FROM job WHERE kind = ?1 AND subject = ?2")?.execute(params![kind.name(), subject])?;
+    Ok(())
+}
+
+/// It did not work out; try again later.
+pub(crate) fn later(step: &mut Step<'_>, kind: Kind, subject: &[u8], at_least_ms: Option<u64>) -> Done {
+    let attempts: Option<u32> = step
+        .tx
+        .prepare_cached("SELECT attempts FROM job WHERE kind = ?1 AND subject = ?2")?
+        .query_row(params![kind.name(), subject], |row| row.get(0))
+        .optional()?;
+    let Some(attempts) = attempts else { return Ok(()) };
+    let next_try_ms = step.retry_at(attempts, at_least_ms);
+    step.tx
+        .prepare_cached("UPDATE job SET attempts = ?3, next_try_ms = ?4 WHERE kind = ?1 AND subject = ?2")?
+        .execute(params![kind.name(), subject, attempts.saturating_add(1), next_try_ms])?;
+    Ok(())
+}
+
+/// Those whose time has come.
+pub(crate) fn due(tx: &Connection, now_ms: u64) -> Result<Vec<Job>, Stop> {
+    let rows: Vec<(String, Vec<u8>, Option<Vec<u8>>)> = tx
+        .prepare_cached("SELECT kind, subject, payload FROM job WHERE next_try_ms <= ?1 ORDER BY job")?
+        .query_map([now_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(kind, subject, payload)| Some(Job { kind: Kind::from_name(&kind)?, subject, payload }))
+        .collect())
+}
+
+/// When the next one that waits is to be tried.
+pub(crate) fn next_try_ms(tx: &Connection, now_ms: u64) -> Result<Option<u64>, Stop> {
+    Ok(tx
+        .prepare_cached("SELECT min(next_try_ms) FROM job WHERE next_try_ms > ?1")?
+        .query_row([now_ms], |row| row.get(0))?)
+}

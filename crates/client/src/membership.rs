@@ -1,0 +1,179 @@
+//! What a commit in the log means for this device: its own one takes effect, a welcome lets it in, another one's moves
+//! the epoch. And what all of them mean for the people in it: identity keys are compared with the pinned ones.
+
+use crate::contact;
+use crate::conversation;
+use crate::job::{self, Kind};
+use crate::keys;
+use crate::message;
+use crate::mls::MlsError;
+use crate::mls::group::Committed;
+use crate::mls::join::Joined;
+use crate::own_commit;
+use crate::receipt;
+use crate::rejoin;
+use crate::step::{Done, Step, Stop};
+use crate::view::Notice;
+use rusqlite::{OptionalExtension, params};
+use tidings_proto::credential::Credential;
+use tidings_proto::entry::{ConversationKind, Entry};
+use tidings_proto::id::{AccountId, ConversationId, MessageId};
+
+/// The server says where an own commit stands. It takes effect in the log's order: at once if it is next, or if this
+/// device cannot read anything before it anyway.
+pub(crate) fn placed(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    message: MessageId,
+    seq: u64,
+    time_ms: u64,
+) -> Done {
+    step.mem.in_flight.commits.remove(&conversation);
+    let ours = own_commit::find(step.tx, conversation)?.is_some_and(|commit| commit.message_id == message);
+    let Some(row) = conversation::find(step.tx, conversation)?.filter(|_| ours) else { return Ok(()) };
+    if seq <= row.cursor {
+        return Ok(());
+    }
+    if row.joined && seq != row.cursor + 1 {
+        step.mem.logs.behind(conversation.into(), seq);
+        return Ok(());
+    }
+    own_in_log(step, conversation, seq, time_ms)?;
+    step.mem.logs.hold(conversation.into(), None);
+    conversation::set_cursor(step.tx, conversation, seq)?;
+    receipt::cursor(step, conversation.into(), seq);
+    if seq > row.cursor + 1 {
+        let about = step.me()?.sender.account;
+        message::notice(step, conversation, about, seq, time_ms, Notice::HistoryMissing)?;
+    }
+    let state = step.mem.logs.logs.get(&conversation.into()).copied().unwrap_or_default();
+    if state.head > seq {
+        step.mem.logs.behind(conversation.into(), state.head);
+    }
+    Ok(())
+}
+
+pub(crate) fn is_own_commit(step: &Step<'_>, conversation: ConversationId, message: MessageId) -> Result<bool, Stop> {
+    Ok(own_commit::find(step.tx, conversation)?.is_some_and(|commit| commit.message_id == message))
+}
+
+/// The own commit is the next entry of the log.
+pub(crate) fn own_in_log(step: &mut Step<'_>, conversation: ConversationId, seq: u64, time_ms: u64) -> Done {
+    own_commit::delete(step.tx, conversation)?;
+    job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
+    job::done(step.tx, Kind::Create, conversation.as_bytes())?;
+    match step.mls()?.merge_pending(step.tx, conversation) {
+        Ok(committed) => took_effect(step, conversation, &committed, seq, time_ms),
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%conversation, %error, "the own commit cannot be merged");
+            rejoin::want(step, conversation)
+        }
+    }
+}
+
+/// A commit took effect in the group.
+pub(crate) fn took_effect(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    committed: &Committed,
+    seq: u64,
+    time_ms: u64,
+) -> Done {
+    if committed.removed_self {
+        return rejoin::want(step, conversation);
+    }
+    conversation::set_epoch(step.tx, conversation, Some(committed.epoch))?;
+    if committed.own {
+        // After an external commit nothing but the members themselves tells who is in.
+        let members = step.mls()?.members(step.tx, conversation)?;
+        return saw(step, conversation, &members, seq, time_ms);
+    }
+    saw(step, conversation, &committed.added, seq, time_ms)?;
+    saw(step, conversation, &committed.updated, seq, time_ms)
+}
+
+/// Joins by the welcome that belongs to this commit. `false`: there is none that can be used.
+pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Result<bool, Stop> {
+    let Some(welcome) = take_welcome(step, conversation, entry.message_id)? else { return Ok(false) };
+    match step.mls()?.join(step.tx, conversation, ConversationKind::Direct, &welcome) {
+        Ok(Joined { epoch, members }) => {
+            own_commit::delete(step.tx, conversation)?;
+            job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
+            job::done(step.tx, Kind::Create, conversation.as_bytes())?;
+            conversation::set_epoch(step.tx, conversation, Some(epoch))?;
+            // Those of races that were lost.
+            step.tx
+                .prepare_cached("DELETE FROM pending_welcome WHERE conversation = ?1")?
+                .execute([conversation.as_bytes()])?;
+            keys::one_used(step)?;
+            saw(step, conversation, &members, entry.seq, entry.time_ms)?;
+            Ok(true)
+        }
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%conversation, %error, "a welcome cannot be used");
+            Ok(false)
+        }
+    }
+}
+
+/// Everybody who is in: the other person of a direct conversation, and the keys that vouch for the devices.
+fn saw(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    credentials: &[Credential],
+    seq: u64,
+    time_ms: u64,
+) -> Done {
+    let own = step.me()?.sender.account;
+    for credential in credentials {
+        if ConversationId::direct(own, credential.account) == conversation {
+            conversation::ensure(step, conversation, Some(credential.account))?;
+        }
+        contact::saw_identity(step, conversation, credential, Some((seq, time_ms)))?;
+    }
+    Ok(())
+}
+
+/// The other account of a direct conversation, if it is one of these.
+pub(crate) fn peer_among(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    accounts: impl IntoIterator<Item = AccountId>,
+) -> Result<Option<AccountId>, Stop> {
+    let own = step.me()?.sender.account;
+    Ok(accounts.into_iter().find(|account| ConversationId::direct(own, *account) == conversation))
+}
+
+/// A welcome came into the inbox; whether it counts the conversation's log will say.
+pub(crate) fn keep_welcome(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    commit: MessageId,
+    payload: &[u8],
+) -> Done {
+    step.tx
+        .prepare_cached("INSERT OR REPLACE INTO pending_welcome (conversation, commit_id, payload) VALUES (?1, ?2, ?3)")?
+        .execute(params![conversation.as_bytes(), commit.as_bytes(), payload])?;
+    Ok(())
+}
+
+pub(crate) fn has_welcome(step: &Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
+    Ok(step
+        .tx
+        .prepare_cached("SELECT 1 FROM pending_welcome WHERE conversation = ?1")?
+        .exists([conversation.as_bytes()])?)
+}
+
+fn take_welcome(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    commit: MessageId,
+) -> Result<Option<Vec<u8>>, Stop> {
+    Ok(step
+        .tx
+        .prepare_cached("DELETE FROM pending_welcome WHERE conversation = ?1 AND commit_id = ?2 RETURNING payload")?
+        .query_row([conversation.as_bytes(), commit.as_bytes()], |row| row.get(0))
+        .optional()?)
+}

@@ -1,0 +1,94 @@
+//! Every command finds its room here.
+
+use crate::account;
+use crate::command::{Command, Reply};
+use crate::compose::{self, With};
+use crate::contact::{self, Resolved};
+use crate::conversation;
+use crate::error::ClientError;
+use crate::io::CallId;
+use crate::receipt;
+use crate::signal;
+use crate::step::{Done, Step, Stop};
+use crate::view;
+
+/// Does it, and answers now or later.
+pub(crate) fn perform(step: &mut Step<'_>, id: CallId, command: Command) -> Done {
+    match now_or_later(step, id, command) {
+        Ok(Some(reply)) => step.reply(id, Ok(reply)),
+        Ok(None) => {}
+        Err(Stop::Tell(error)) => step.reply(id, Err(error)),
+        Err(stop) => return Err(stop),
+    }
+    Ok(())
+}
+
+/// `None`: the reply comes later.
+fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Option<Reply>, Stop> {
+    match command {
+        Command::Register { phone } => account::register(step, id, &phone).map(|()| None),
+        Command::Login { phone, code, device_name } => {
+            account::login(step, id, &phone, code, device_name).map(|()| None)
+        }
+        Command::Logout => account::logout(step, id).map(|()| None),
+        Command::Status => Ok(Some(Reply::Status(view::status::read(step)?))),
+        Command::Conversations => Ok(Some(Reply::Conversations(view::conversation::list(step)?))),
+        Command::Message { id } => {
+            let message = view::message::one(step, id)?.ok_or(ClientError::NoSuchMessage)?;
+            Ok(Some(Reply::Message(message)))
+        }
+        other => {
+            let Some(peer) = contact::peer(&other) else { return Ok(None) };
+            match contact::resolve(step, peer)? {
+                Resolved::Person { account, conversation } => with(step, id, other, With { account, conversation }),
+                Resolved::Lookup { phone } => contact::wait_for_lookup(step, id, other, phone).map(|()| None),
+            }
+        }
+    }
+}
+
+/// Commands about a person who is known here.
+fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result<Option<Reply>, Stop> {
+    let With { account, conversation } = with;
+    let reply = match command {
+        Command::Send { text, reply_to, .. } => compose::send(step, with, text, reply_to)?,
+        Command::React { message, emoji, .. } => compose::react(step, with, message, emoji)?,
+        Command::Edit { message, text, .. } => compose::edit(step, with, message, text)?,
+        Command::Delete { message, .. } => compose::delete(step, with, message)?,
+        Command::MarkRead { up_to, .. } => {
+            receipt::mark_read(step, conversation, up_to)?;
+            Reply::Done
+        }
+        Command::Typing { on, .. } => {
+            signal::type_on(step, conversation, on)?;
+            Reply::Done
+        }
+        Command::Block { .. } => return contact::set_block(step, id, account, true).map(|()| None),
+        Command::Unblock { .. } => return contact::set_block(step, id, account, false).map(|()| None),
+        Command::SafetyNumber { .. } => match contact::safety(step, account)? {
+            Some(reply) => reply,
+            None => return contact::wait_for_identity(step, id, command, account).map(|()| None),
+        },
+        Command::MarkVerified { .. } => match contact::safety(step, account)? {
+            Some(_) => {
+                contact::mark_verified(step, account, conversation)?;
+                Reply::Done
+            }
+            None => return contact::wait_for_identity(step, id, command, account).map(|()| None),
+        },
+        Command::Resolve { .. } => Reply::Conversation { conversation, account },
+        Command::Messages { before, limit, .. } => {
+            if conversation::find(step.tx, conversation)?.is_none() {
+                return Err(ClientError::NoSuchConversation.into());
+            }
+            Reply::Messages(view::message::page(step, conversation, before, limit)?)
+        }
+        Command::Register { .. }
+        | Command::Login { .. }
+        | Command::Logout
+        | Command::Status
+        | Command::Conversations
+        | Command::Message { .. } => return Ok(None),
+    };
+    Ok(Some(reply))
+}

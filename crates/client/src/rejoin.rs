@@ -1,0 +1,125 @@
+//! Coming (back) into a group by external commit: for a device that lost its state or its epoch, that was not invited,
+//! or whose welcome cannot be used.
+//!
+//! The durable job goes: fetch the newest GroupInfo, make the external commit, send it until it is answered. If
+//! somebody else's commit was faster, it begins again. The log's reading goes on meanwhile as far as it makes sense:
+//! what was said before the own commit cannot be read by this device.
+
+use crate::conversation;
+use crate::http::{self, Answer, Failure};
+use crate::io::{HttpBody, Method};
+use crate::job::{self, Kind};
+use crate::memory::{Hold, Purpose};
+use crate::mls::MlsError;
+use crate::own_commit;
+use crate::step::{Done, Step, Stop};
+use rusqlite::Connection;
+use tidings_proto::entry::ConversationKind;
+use tidings_proto::frame::{ClientFrame, Refused};
+use tidings_proto::http::GroupInfo;
+use tidings_proto::id::ConversationId;
+use tidings_proto::problem::{Code, Next};
+
+/// This device is not in the group, or cannot follow it any more.
+pub(crate) fn want(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    if is_wanted(step.tx, conversation)? {
+        return Ok(());
+    }
+    tracing::info!(%conversation, "this device rejoins by external commit");
+    let joined = conversation::find(step.tx, conversation)?.is_some_and(|row| row.joined);
+    conversation::set_epoch(step.tx, conversation, None)?;
+    own_commit::delete(step.tx, conversation)?;
+    step.mls()?.drop_pending(step.tx, conversation)?;
+    if !joined {
+        step.mem.logs.hold(conversation.into(), Some(Hold::Join));
+    }
+    job::add(step.tx, Kind::Rejoin, conversation.as_bytes(), None)
+}
+
+pub(crate) fn is_wanted(tx: &Connection, conversation: ConversationId) -> Result<bool, Stop> {
+    job::exists(tx, Kind::Rejoin, conversation.as_bytes())
+}
+
+/// The job's next step.
+pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    if step.mem.in_flight.commits.contains(&conversation) {
+        return Ok(());
+    }
+    if let Some(commit) = own_commit::find(step.tx, conversation)? {
+        step.mem.in_flight.commits.insert(conversation);
+        step.send(ClientFrame::Commit(commit), true);
+        return Ok(());
+    }
+    let purpose = Purpose::GroupInfo { conversation };
+    if step.mem.requests.is_open(|open| *open == purpose) {
+        return Ok(());
+    }
+    http::ask(step, purpose, Method::Get, format!("/v1/conversations/{conversation}/group-info"), HttpBody::Empty)
+}
+
+/// The failure, if nothing more can be done.
+pub(crate) fn group_info(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    answer: Answer,
+) -> Result<Option<Failure>, Stop> {
+    let subject = conversation.as_bytes();
+    if !is_wanted(step.tx, conversation)? || own_commit::find(step.tx, conversation)?.is_some() {
+        return Ok(None);
+    }
+    let info = match http::read::<GroupInfo>(answer) {
+        Ok(info) => info,
+        Err(failure) if failure.may_pass() => {
+            job::later(step, Kind::Rejoin, subject, failure.retry_after_ms())?;
+            return Ok(None);
+        }
+        Err(failure) => {
+            job::done(step.tx, Kind::Rejoin, subject)?;
+            return Ok(Some(failure));
+        }
+    };
+    let kind = ConversationKind::Direct;
+    match step.mls()?.join_external(step.tx, conversation, kind, info.group_info.as_slice()) {
+        Ok((_, bundle)) => {
+            let message = step.fresh_id();
+            own_commit::put(step.tx, &bundle.into_frame(conversation, message))?;
+        }
+        Err(error @ MlsError::Database(_)) => return Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%conversation, %error, "the server's GroupInfo cannot be used");
+            job::later(step, Kind::Rejoin, subject, None)?;
+        }
+    }
+    Ok(None)
+}
+
+/// `refused`, of a commit. The failure, if nothing more can be done.
+pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<Failure>, Stop> {
+    let conversation = refused.conversation;
+    let subject = conversation.as_bytes();
+    step.mem.in_flight.commits.remove(&conversation);
+    match refused.code.next() {
+        Next::Retry | Next::Authenticate => job::later(step, Kind::Rejoin, subject, refused.retry_after_ms)?,
+        Next::Sync => {
+            forget_commit(step, conversation)?;
+            if let Some(head) = refused.head {
+                step.mem.logs.behind(conversation.into(), head);
+            }
+            job::later(step, Kind::Rejoin, subject, refused.retry_after_ms)?;
+        }
+        Next::Tell if refused.code == Code::LoggedOut => {
+            return Err(Stop::LoggedOut { why: refused.detail.clone() });
+        }
+        Next::Tell | Next::GiveUp => {
+            forget_commit(step, conversation)?;
+            job::done(step.tx, Kind::Rejoin, subject)?;
+            return Ok(Some(refused.into()));
+        }
+    }
+    Ok(None)
+}
+
+fn forget_commit(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    own_commit::delete(step.tx, conversation)?;
+    Ok(step.mls()?.drop_pending(step.tx, conversation)?)
+}

@@ -1,0 +1,45 @@
+//! Small values that stand alone in the database.
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, ToSql};
+
+/// The names are stored: never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// One's own number, E.164.
+    Phone,
+    AccessToken,
+    AccessFreshUntilMs,
+    RefreshToken,
+    /// The server's clock at the last plan that was finished.
+    SinceMs,
+    InboxCursor,
+    /// When the server's stock of key packages was counted, and when it was renewed.
+    KeysCheckedMs,
+    KeysRenewedMs,
+}
+
+impl Setting {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::AccessToken => "access_token",
+            Self::AccessFreshUntilMs => "access_fresh_until_ms",
+            Self::RefreshToken => "refresh_token",
+            Self::SinceMs => "since_ms",
+            Self::InboxCursor => "inbox_cursor",
+            Self::KeysCheckedMs => "keys_checked_ms",
+            Self::KeysRenewedMs => "keys_renewed_ms",
+        }
+    }
+}
+
+pub(crate) fn get<T: FromSql>(tx: &Connection, setting: Setting) -> rusqlite::Result<Option<T>> {
+    tx.prepare_cached("SELECT value FROM setting WHERE key = ?1")?.query_row([setting.key()], |row| row.get(0)).optional()
+}
+
+pub(crate) fn put(tx: &Connection, setting: Setting, value: impl ToSql) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?
+        .execute(rusqlite::params![setting.key(), value])?;
+    Ok(())
+}

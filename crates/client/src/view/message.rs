@@ -1,0 +1,220 @@
+//! [`Message`]: what is in the database, with one's own changes that still wait in the outbox laid over it.
+
+use super::conversation::title;
+use super::{Body, Message, Notice, Position, Quote, Reaction, Tick};
+use crate::content::Content;
+use crate::db::schema::UNSENT;
+use crate::message::{Kind, notice_name};
+use crate::receipt;
+use crate::step::{Step, Stop};
+use rusqlite::{OptionalExtension, Row, params};
+use tidings_proto::id::{AccountId, ConversationId, MessageId};
+
+/// Messages in one page.
+const PAGE_MAX: u32 = 500;
+/// Characters of a quoted text.
+const QUOTE_MAX_CHARS: usize = 200;
+
+const COLUMNS: &str =
+    "message, conversation, seq, local, account, own, time_ms, kind, text, reply_to, edited, state, failure";
+
+/// As it stands in the database.
+struct Stored {
+    message: MessageId,
+    conversation: ConversationId,
+    seq: i64,
+    local: u64,
+    account: AccountId,
+    own: bool,
+    time_ms: u64,
+    kind: Kind,
+    text: Option<String>,
+    reply_to: Option<MessageId>,
+    edited: bool,
+    failed: bool,
+    failure: Option<String>,
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        message: MessageId::from_bytes(row.get(0)?),
+        conversation: ConversationId::from_bytes(row.get(1)?),
+        seq: row.get(2)?,
+        local: row.get(3)?,
+        account: AccountId::from_bytes(row.get(4)?),
+        own: row.get(5)?,
+        time_ms: row.get(6)?,
+        kind: Kind::from_u8(row.get(7)?),
+        text: row.get(8)?,
+        reply_to: row.get::<_, Option<[u8; 16]>>(9)?.map(MessageId::from_bytes),
+        edited: row.get::<_, u64>(10)? > 0,
+        failed: row.get(11)?,
+        failure: row.get(12)?,
+    })
+}
+
+pub(crate) fn one(step: &Step<'_>, message: MessageId) -> Result<Option<Message>, Stop> {
+    let stored = step
+        .tx
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE message = ?1"))?
+        .query_row([message.as_bytes()], read)
+        .optional()?;
+    stored.map(|stored| show(step, stored)).transpose()
+}
+
+pub(super) fn last(step: &Step<'_>, conversation: ConversationId) -> Result<Option<Message>, Stop> {
+    Ok(page(step, conversation, None, 1)?.pop())
+}
+
+/// Ascending; the newest `limit` before `before`, or of all.
+pub(crate) fn page(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    before: Option<Position>,
+    limit: u32,
+) -> Result<Vec<Message>, Stop> {
+    let (seq, local) = match before {
+        Some(before) => (i64::try_from(before.seq).unwrap_or(UNSENT), i64::try_from(before.local).unwrap_or(i64::MAX)),
+        None => (UNSENT, i64::MAX),
+    };
+    let mut stored: Vec<Stored> = step
+        .tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) < (?2, ?3)
+             ORDER BY seq DESC, local DESC LIMIT ?4"
+        ))?
+        .query_map(params![conversation.as_bytes(), seq, local, limit.min(PAGE_MAX)], read)?
+        .collect::<Result<_, _>>()?;
+    stored.reverse();
+    stored.into_iter().map(|stored| show(step, stored)).collect()
+}
+
+fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
+    let mut reactions = reactions(step, &stored)?;
+    let mut body = body(&stored);
+    let mut edited = stored.edited;
+    overlay(step, &stored, &mut body, &mut edited, &mut reactions)?;
+    let deleted = body == Body::Deleted;
+    Ok(Message {
+        message: stored.message,
+        conversation: stored.conversation,
+        position: Position {
+            seq: if stored.seq == UNSENT { u64::MAX } else { stored.seq.cast_unsigned() },
+            local: stored.local,
+        },
+        sender: stored.account,
+        sender_title: title(step.tx, stored.account)?,
+        own: stored.own,
+        time_ms: stored.time_ms,
+        reply_to: match stored.reply_to.filter(|_| !deleted) {
+            Some(message) => quote(step, stored.conversation, message)?,
+            None => None,
+        },
+        reactions: if deleted { Vec::new() } else { reactions },
+        edited: edited && !deleted,
+        tick: tick(step, &stored)?,
+        failure: stored.failure,
+        body,
+    })
+}
+
+fn body(stored: &Stored) -> Body {
+    let text = stored.text.clone().unwrap_or_default();
+    match stored.kind {
+        Kind::Text => Body::Text { text },
+        Kind::Deleted => Body::Deleted,
+        Kind::Unreadable => Body::Unreadable { why: text },
+        Kind::Unknown => Body::Unknown,
+        Kind::Notice => {
+            let known = [Notice::SafetyNumberChanged, Notice::HistoryMissing];
+            match known.into_iter().find(|notice| notice_name(*notice) == text) {
+                Some(notice) => Body::Notice { notice },
+                None => Body::Unknown,
+            }
+        }
+    }
+}
+
+fn reactions(step: &Step<'_>, stored: &Stored) -> Result<Vec<Reaction>, Stop> {
+    Ok(step
+        .tx
+        .prepare_cached(
+            "SELECT account, emoji FROM reaction WHERE conversation = ?1 AND message = ?2 AND emoji <> '' ORDER BY seq",
+        )?
+        .query_map([stored.conversation.as_bytes(), stored.message.as_bytes()], |row| {
+            Ok(Reaction { account: AccountId::from_bytes(row.get(0)?), emoji: row.get(1)? })
+        })?
+        .collect::<Result<_, _>>()?)
+}
+
+/// One's own changes that are not in the log yet.
+fn overlay(
+    step: &Step<'_>,
+    stored: &Stored,
+    body: &mut Body,
+    edited: &mut bool,
+    reactions: &mut Vec<Reaction>,
+) -> Result<(), Stop> {
+    let waiting: Vec<(MessageId, Vec<u8>)> = step
+        .tx
+        .prepare_cached("SELECT message, content FROM outbox WHERE target = ?1 ORDER BY position")?
+        .query_map([stored.message.as_bytes()], |row| Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (message, content) in waiting {
+        match Content::decode(&content, message) {
+            Ok(Content::Edit { text, .. }) if stored.kind == Kind::Text => {
+                *body = Body::Text { text };
+                *edited = true;
+            }
+            Ok(Content::Delete { .. }) => *body = Body::Deleted,
+            Ok(Content::Reaction { emoji, .. }) => {
+                let account = step.me()?.sender.account;
+                reactions.retain(|reaction| reaction.account != account);
+                reactions.extend(emoji.map(|emoji| Reaction { account, emoji }));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn quote(step: &Step<'_>, conversation: ConversationId, message: MessageId) -> Result<Option<Quote>, Stop> {
+    let quoted = step
+        .tx
+        .prepare_cached("SELECT account, kind, text FROM message WHERE message = ?1 AND conversation = ?2")?
+        .query_row([message.as_bytes(), conversation.as_bytes()], |row| {
+            let text: Option<String> = row.get(2)?;
+            Ok(Quote {
+                message,
+                sender: AccountId::from_bytes(row.get(0)?),
+                text: text.filter(|_| row.get(1) == Ok(Kind::Text as u8)).map(|text| begin(&text)),
+            })
+        })
+        .optional()?;
+    Ok(quoted)
+}
+
+fn begin(text: &str) -> String {
+    text.chars().take(QUOTE_MAX_CHARS).collect()
+}
+
+fn tick(step: &Step<'_>, stored: &Stored) -> Result<Option<Tick>, Stop> {
+    if !stored.own {
+        return Ok(None);
+    }
+    if stored.failed {
+        return Ok(Some(Tick::Failed));
+    }
+    if stored.seq == UNSENT {
+        return Ok(Some(Tick::Clock));
+    }
+    let seq = stored.seq.cast_unsigned();
+    let (delivered, read) = receipt::lowest(step.tx, stored.conversation, step.me()?.sender.account)?;
+    Ok(Some(if read >= seq {
+        Tick::Read
+    } else if delivered >= seq {
+        Tick::Delivered
+    } else {
+        Tick::Sent
+    }))
+}
