@@ -131,11 +131,7 @@ impl Mls {
     }
 
     /// New keys for this device's leaf: heals the group if they were stolen. Do it within a month of joining.
-    pub fn self_update(
-        &self,
-        connection: &Connection,
-        conversation: ConversationId,
-    ) -> Result<CommitBundle, MlsError> {
+    pub fn self_update(&self, connection: &Connection, conversation: ConversationId) -> Result<CommitBundle, MlsError> {
         self.change(connection, conversation, Intent::Update, 0)
     }
 

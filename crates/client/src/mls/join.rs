@@ -5,13 +5,13 @@ use super::error::MlsError;
 use super::group::{self, CIPHERSUITE, Row, capabilities, join_config};
 use super::storage::StorageError;
 use super::{Mls, atomically};
+use openmls::messages::group_info::VerifiableGroupInfo;
+use openmls::prelude::JoinBuilder;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, StagedWelcome, Welcome,
     WelcomeError,
 };
-use openmls::messages::group_info::VerifiableGroupInfo;
-use openmls::prelude::JoinBuilder;
 use rusqlite::Connection;
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Change, ConversationKind};
@@ -40,8 +40,7 @@ impl Mls {
         let welcome = read_welcome(welcome)?;
         atomically(connection, || {
             let provider = self.provider(connection);
-            let processed =
-                ProcessedWelcome::new_from_welcome(&provider, &join_config(), welcome).map_err(refused)?;
+            let processed = ProcessedWelcome::new_from_welcome(&provider, &join_config(), welcome).map_err(refused)?;
             let info = processed.unverified_group_info();
             self.check_successor(connection, conversation, info)?;
             self.delete(connection, conversation)?;

@@ -63,9 +63,8 @@ impl Mls {
         now_s: u64,
     ) -> Result<NewKeyPackage, MlsError> {
         let provider = self.provider(connection);
-        let mut builder = KeyPackage::builder()
-            .key_package_lifetime(lifetime(now_s))
-            .leaf_node_capabilities(capabilities());
+        let mut builder =
+            KeyPackage::builder().key_package_lifetime(lifetime(now_s)).leaf_node_capabilities(capabilities());
         if last_resort {
             builder = builder.mark_as_last_resort();
         }
@@ -151,4 +150,3 @@ impl From<StorageError> for MlsError {
         }
     }
 }
-

@@ -5,8 +5,8 @@ use super::group::{self, Committed, Row};
 use super::policy::{self, Author};
 use super::storage::StorageError;
 use super::{Mls, atomically};
-use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::framing::errors::MessageDecryptionError;
+use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     MlsGroup, MlsGroupStateError, MlsMessageIn, ProcessMessageError, ProcessedMessage, ProcessedMessageContent,
     ProtocolMessage, Sender, StagedCommit, ValidationError,
@@ -28,7 +28,10 @@ pub struct Encrypted {
 /// What an entry of the log was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Processed {
-    Message { sender: Credential, plaintext: Vec<u8> },
+    Message {
+        sender: Credential,
+        plaintext: Vec<u8>,
+    },
     Commit(Committed),
     /// A message of this device itself: it has the plaintext in its own database.
     Own,
@@ -143,7 +146,11 @@ fn refused(error: ProcessMessageError<StorageError>) -> MlsError {
         ProcessMessageError::StorageError(error) => error.into(),
         ProcessMessageError::GroupStateError(MlsGroupStateError::UseAfterEviction) => MlsError::Removed,
         ProcessMessageError::ValidationError(ValidationError::UnableToDecrypt(why)) => {
-            if key_was_used(&why) { MlsError::Replay } else { MlsError::Undecryptable { why: why.to_string() } }
+            if key_was_used(&why) {
+                MlsError::Replay
+            } else {
+                MlsError::Undecryptable { why: why.to_string() }
+            }
         }
         other => MlsError::invalid(other),
     }

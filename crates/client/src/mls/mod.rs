@@ -65,7 +65,12 @@ pub struct Mls {
 impl Mls {
     /// `seed`: fresh from the system each time that the program starts (a simulation gives what it likes).
     pub fn new(identity: Identity, seed: [u8; 32]) -> Self {
-        Self { identity, crypto: RustCrypto::default(), random: Random::new(seed), verified: policy::Verified::default() }
+        Self {
+            identity,
+            crypto: RustCrypto::default(),
+            random: Random::new(seed),
+            verified: policy::Verified::default(),
+        }
     }
 
     pub fn identity(&self) -> &Identity {

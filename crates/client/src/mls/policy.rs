@@ -23,7 +23,10 @@ impl Verified {
     pub fn check(&self, leaf: &LeafCredential, signature_key: &[u8]) -> Result<Credential, MlsError> {
         let credential = self.read(leaf)?;
         if credential.signature_key != signature_key {
-            return Err(MlsError::invalid(format!("{} has a key that its credential does not name", credential.device)));
+            return Err(MlsError::invalid(format!(
+                "{} has a key that its credential does not name",
+                credential.device
+            )));
         }
         Ok(credential)
     }
@@ -120,7 +123,12 @@ pub(super) fn check_commit(
 ) -> Result<Effect, MlsError> {
     let before = leaves(group, verified)?;
     let (adds, removed) = proposals(staged, author, verified)?;
-    let mut effect = Effect { author: author_after(&before, author, staged, verified)?, added: adds, removed: vec![], updated: vec![] };
+    let mut effect = Effect {
+        author: author_after(&before, author, staged, verified)?,
+        added: adds,
+        removed: vec![],
+        updated: vec![],
+    };
     for index in &removed {
         let gone = before.get(index).ok_or_else(|| MlsError::invalid("it removes a leaf that is not there"))?;
         effect.removed.push(gone.clone());

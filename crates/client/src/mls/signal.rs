@@ -74,11 +74,6 @@ impl Mls {
 }
 
 fn aad(conversation: ConversationId, sender: Sender, epoch: u64) -> Vec<u8> {
-    [
-        conversation.as_bytes().as_slice(),
-        sender.account.as_bytes(),
-        sender.device.as_bytes(),
-        &epoch.to_be_bytes(),
-    ]
-    .concat()
+    [conversation.as_bytes().as_slice(), sender.account.as_bytes(), sender.device.as_bytes(), &epoch.to_be_bytes()]
+        .concat()
 }

@@ -66,9 +66,8 @@ pub(super) fn key_bytes(key: &impl Serialize) -> Result<Vec<u8>, StorageError> {
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, StorageError> {
     let mut out = vec![FORMAT];
-    let mut serializer = rmp_serde::Serializer::new(&mut out)
-        .with_struct_map()
-        .with_bytes(rmp_serde::config::BytesMode::ForceAll);
+    let mut serializer =
+        rmp_serde::Serializer::new(&mut out).with_struct_map().with_bytes(rmp_serde::config::BytesMode::ForceAll);
     value.serialize(&mut serializer)?;
     Ok(out)
 }
@@ -318,15 +317,11 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
         epoch: &E,
         leaf_index: u32,
     ) -> Result<Vec<V>, StorageError> {
-        let pairs =
-            self.get(Kind::EpochKeyPairs, &key_bytes(group_id)?, &key_bytes(&(epoch, leaf_index))?)?;
+        let pairs = self.get(Kind::EpochKeyPairs, &key_bytes(group_id)?, &key_bytes(&(epoch, leaf_index))?)?;
         Ok(pairs.unwrap_or_default())
     }
 
-    fn delete_encryption_epoch_key_pairs<
-        G: traits::GroupId<CURRENT_VERSION>,
-        E: traits::EpochKey<CURRENT_VERSION>,
-    >(
+    fn delete_encryption_epoch_key_pairs<G: traits::GroupId<CURRENT_VERSION>, E: traits::EpochKey<CURRENT_VERSION>>(
         &self,
         group_id: &G,
         epoch: &E,
@@ -346,7 +341,10 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
         delete_signature_key_pair
     );
 
-    fn signature_key_pair<K: traits::SignaturePublicKey<CURRENT_VERSION>, V: traits::SignatureKeyPair<CURRENT_VERSION>>(
+    fn signature_key_pair<
+        K: traits::SignaturePublicKey<CURRENT_VERSION>,
+        V: traits::SignatureKeyPair<CURRENT_VERSION>,
+    >(
         &self,
         key: &K,
     ) -> Result<Option<V>, StorageError> {

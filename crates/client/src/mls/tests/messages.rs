@@ -89,9 +89,8 @@ fn signals_open_for_members_of_the_epoch_and_from_their_sender_only() {
     let conversation = a.conversation;
     let (sender_a, sender_b) = (a.sender(), b.sender());
     let signal = a.call(|mls, tx| mls.seal_signal(tx, conversation, b"typing")).unwrap();
-    let open = |b: &mut Device, sender, signal: &[u8]| {
-        b.call(|mls, tx| mls.open_signal(tx, conversation, sender, signal))
-    };
+    let open =
+        |b: &mut Device, sender, signal: &[u8]| b.call(|mls, tx| mls.open_signal(tx, conversation, sender, signal));
     assert_eq!(open(&mut b, sender_a, &signal).unwrap(), b"typing");
     assert!(matches!(open(&mut b, sender_b, &signal), Err(MlsError::Undecryptable { .. })));
     for length in 0..signal.len() {

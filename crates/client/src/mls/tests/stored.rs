@@ -12,8 +12,7 @@ fn the_shape_of_the_stored_state_does_not_change() {
     b.encrypt("one");
     a.self_update().unwrap();
     let mut lines = vec![format!("format {FORMAT}")];
-    let mut statement =
-        a.db.connection().prepare("SELECT kind, value FROM mls_state ORDER BY kind, key").unwrap();
+    let mut statement = a.db.connection().prepare("SELECT kind, value FROM mls_state ORDER BY kind, key").unwrap();
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let kind: u8 = row.get(0).unwrap();
@@ -29,7 +28,8 @@ fn state_of_an_unknown_format_is_as_good_as_lost() {
     let (mut a, mut b) = pair();
     let update = a.self_update().unwrap();
     a.merge();
-    b.call(|_, tx| Ok(tx.execute("UPDATE mls_state SET value = CAST(x'ff' || substr(value, 2) AS BLOB)", [])?)).unwrap();
+    b.call(|_, tx| Ok(tx.execute("UPDATE mls_state SET value = CAST(x'ff' || substr(value, 2) AS BLOB)", [])?))
+        .unwrap();
     assert_eq!(b.state(), State::Absent);
     assert!(matches!(b.process(&update.payload), Err(MlsError::NoGroup)));
     let rejoin = b.rejoin(&update.group_info).unwrap();
