@@ -4,6 +4,7 @@
 //!   the client core asks for (sockets, HTTP, timers), and lets several processes share one account.
 //! * [`show`]: how things look as text and as JSON. * [`chat`]: the terminal chat. * [`agent`]: the local HTTP API.
 //! * [`bench`]: the benchmarks. * [`failure`]: why a command ends without success.
+//! * [`feed`]: news for programs. * [`person`]: phone numbers. * [`open_files`]: how many connections may be open.
 
 mod agent;
 mod bench;
@@ -11,6 +12,8 @@ mod chat;
 mod command;
 mod driver;
 mod failure;
+mod feed;
+mod open_files;
 mod person;
 mod profile;
 mod show;

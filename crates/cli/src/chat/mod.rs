@@ -1,0 +1,267 @@
+//! The terminal chat: [`state`] is what is shown, [`draw`] how, [`slash`] what a typed line means; here it meets the
+//! keyboard, the core and the clock.
+
+mod draw;
+mod keys;
+mod line_edit;
+mod screen;
+mod slash;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::command::{logged_out, stopped, unexpected};
+use crate::driver::{Handle, Listener, News};
+use crate::failure::Failure;
+use crate::person::Phone;
+use crate::show::time::now_ms;
+use crossterm::event::EventStream;
+use draw::Now;
+use futures_util::StreamExt;
+use jiff::tz::TimeZone;
+use screen::Screen;
+use state::State;
+use std::time::Duration;
+use tidings_client::view::{Message, Position};
+use tidings_client::{ClientError, Command, Event, Peer, Reply};
+use tidings_proto::id::MessageId;
+use tokio::sync::mpsc;
+
+/// Messages that are loaded at once.
+const PAGE: u32 = 100;
+/// News that are looked at one by one; where more have come, the end of the conversation is loaded anew.
+const NEWS_ONE_BY_ONE: usize = 20;
+/// How long something that fades may stay too long.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    On,
+    Quit,
+}
+
+/// What a slow question came back with.
+struct Answer {
+    about: About,
+    result: Result<Reply, Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    SafetyNumber,
+    Block,
+    Unblock,
+}
+
+pub struct Chat<'a> {
+    handle: &'a Handle,
+    peer: Peer,
+    state: State,
+    /// Questions that may take a while run on their own and answer here.
+    questions: mpsc::Sender<(About, Command)>,
+    /// When the other person was last told that something is being written.
+    typing_told_ms: Option<u64>,
+}
+
+/// Runs until the person has had enough.
+pub async fn run(handle: &Handle, who: &Phone) -> Result<(), Failure> {
+    let mut news = handle.listen();
+    let (questions, asked) = mpsc::channel(8);
+    let (answers, mut answered) = mpsc::channel(8);
+    let mut chat = Chat::open(handle, who, questions).await?;
+    let mut screen = Screen::open(&chat.state.title)?;
+    let mut keys = EventStream::new();
+    let mut redraw = tokio::time::interval(REDRAW);
+    let asking = ask(handle, asked, answers);
+    let stop = stopped();
+    tokio::pin!(asking, stop);
+    loop {
+        chat.draw(&mut screen)?;
+        chat.mark_read().await?;
+        tokio::select! {
+            key = keys.next() => match key {
+                Some(Ok(event)) => {
+                    if chat.on_terminal(event).await? == Flow::Quit {
+                        return Ok(());
+                    }
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(()),
+            },
+            next = news.next() => match next {
+                Some(first) => chat.on_news(first, &mut news).await?,
+                None => return Err(Failure::new("the account was closed")),
+            },
+            Some(answer) = answered.recv() => chat.on_answer(answer).await?,
+            () = &mut asking => {}
+            () = &mut stop => return Ok(()),
+            _ = redraw.tick() => chat.stop_typing_if_idle().await?,
+        }
+    }
+}
+
+/// Asks the core what may take a while, one question after the other.
+async fn ask(handle: &Handle, mut asked: mpsc::Receiver<(About, Command)>, answers: mpsc::Sender<Answer>) {
+    while let Some((about, command)) = asked.recv().await {
+        let result = handle.call(command).await;
+        let _ = answers.send(Answer { about, result }).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+impl<'a> Chat<'a> {
+    async fn open(handle: &'a Handle, who: &Phone, questions: mpsc::Sender<(About, Command)>) -> Result<Self, Failure> {
+        let (conversation, account) = match handle.call(Command::Resolve { who: who.peer() }).await? {
+            Reply::Conversation { conversation, account } => (conversation, account),
+            other => return Err(unexpected(&other)),
+        };
+        let connection = crate::command::status(handle).await?.connection;
+        let state = State::new(conversation, account, who.to_string(), connection);
+        let mut chat = Self { handle, peer: who.peer(), state, questions, typing_told_ms: None };
+        let unread = chat.load_row().await?;
+        chat.load_newest().await?;
+        chat.state.mark_unread(unread);
+        Ok(chat)
+    }
+
+    fn draw(&mut self, screen: &mut Screen) -> Result<(), Failure> {
+        let now = Now { ms: now_ms(), zone: TimeZone::system() };
+        let state = &mut self.state;
+        screen.terminal.draw(|frame| {
+            let lines = draw::lay_out(state, usize::from(frame.area().width), &now);
+            state.laid_out(lines.len());
+            draw::draw(frame, state, lines, &now);
+        })?;
+        Ok(())
+    }
+
+    /// Rows that the messages have.
+    fn rows() -> usize {
+        crossterm::terminal::size().map_or(22, |(_, rows)| usize::from(rows).saturating_sub(2))
+    }
+
+    async fn mark_read(&mut self) -> Result<(), Failure> {
+        if let Some(up_to) = self.state.seen() {
+            self.handle.call(Command::MarkRead { to: self.peer.clone(), up_to }).await?;
+        }
+        Ok(())
+    }
+
+    // ---- the core --------------------------------------------------------------------------------------------------
+
+    async fn on_news(&mut self, first: News, more: &mut Listener) -> Result<(), Failure> {
+        let mut changed: Vec<MessageId> = Vec::new();
+        let (mut ticks, mut row) = (false, false);
+        let mut next = Some(first);
+        while let Some(news) = next {
+            match news {
+                News::Missed => (ticks, row) = (true, true),
+                News::Event(event) => match event {
+                    Event::MessageAdded { conversation, message, .. }
+                    | Event::MessageChanged { conversation, message }
+                        if conversation == self.state.conversation && !changed.contains(&message) =>
+                    {
+                        changed.push(message);
+                    }
+                    Event::TicksChanged { conversation } if conversation == self.state.conversation => ticks = true,
+                    Event::ConversationChanged { conversation } if conversation == self.state.conversation => {
+                        row = true
+                    }
+                    Event::Typing { conversation, account, on }
+                        if conversation == self.state.conversation && account == self.state.peer =>
+                    {
+                        self.state.typing(on, now_ms());
+                    }
+                    Event::Connection { state } => self.state.connection = state,
+                    Event::LoggedOut { reason } => return Err(logged_out(&reason)),
+                    _ => {}
+                },
+            }
+            next = more.ready();
+        }
+        if row {
+            self.load_row().await?;
+        }
+        if ticks || changed.len() > NEWS_ONE_BY_ONE {
+            self.load_newest().await?;
+            // A change of an older message is not at the end.
+            changed.retain(|id| self.state.is_here(*id));
+            changed.truncate(NEWS_ONE_BY_ONE);
+        }
+        for id in changed {
+            match self.handle.ask(Command::Message { id }).await? {
+                Ok(Reply::Message(message)) => self.state.merge(vec![message]),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(ClientError::NoSuchMessage) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The conversation's name and marks. Says how many messages are unread.
+    async fn load_row(&mut self) -> Result<u64, Failure> {
+        let rows = crate::feed::conversations(self.handle).await?;
+        let row = rows.iter().find(|row| row.conversation == self.state.conversation);
+        if let Some(row) = row {
+            self.state.set_row(row);
+        }
+        Ok(row.map_or(0, |row| row.unread))
+    }
+
+    async fn load_newest(&mut self) -> Result<(), Failure> {
+        let messages = self.messages(None).await?;
+        // What lies between these and what was loaded before would be missing: begin anew.
+        let joins = messages
+            .first()
+            .is_none_or(|first| self.state.messages.last().is_none_or(|last| last.position >= first.position));
+        if !joins {
+            self.state.messages.clear();
+            self.state.complete = false;
+        }
+        if self.state.messages.is_empty() {
+            self.state.complete = messages.len() < PAGE as usize;
+        }
+        self.state.merge(messages);
+        Ok(())
+    }
+
+    async fn load_older(&mut self) -> Result<(), Failure> {
+        let before = self.state.messages.first().map(|message| message.position);
+        let messages = self.messages(before).await?;
+        self.state.complete = messages.len() < PAGE as usize;
+        self.state.merge(messages);
+        Ok(())
+    }
+
+    async fn messages(&self, before: Option<Position>) -> Result<Vec<Message>, Failure> {
+        match self.handle.ask(Command::Messages { of: self.peer.clone(), before, limit: PAGE }).await? {
+            Ok(Reply::Messages(messages)) => Ok(messages),
+            Ok(other) => Err(unexpected(&other)),
+            // It is made with the first message.
+            Err(ClientError::NoSuchConversation) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn on_answer(&mut self, answer: Answer) -> Result<(), Failure> {
+        let now = now_ms();
+        match (answer.about, answer.result) {
+            (About::SafetyNumber, Ok(Reply::SafetyNumber { digits, verified })) => {
+                let rows = crate::command::verify::rows(&digits).join("\n    ");
+                let way_on = match verified {
+                    true => "You have confirmed it.",
+                    false => "Compare it face to face or in a call; if it is the same: /verify confirm",
+                };
+                self.state.overlay =
+                    Some(format!("Safety number with {}:\n\n    {rows}\n\n{way_on}", self.state.title));
+            }
+            (About::SafetyNumber, Ok(_)) => self.state.tell("Confirmed.", now),
+            (About::Block, Ok(_)) => self.state.tell("Blocked: nothing more arrives. /unblock undoes it.", now),
+            (About::Unblock, Ok(_)) => self.state.tell("Not blocked: what was sent meanwhile arrives.", now),
+            (_, Err(failure)) => self.state.tell(failure.what(), now),
+        }
+        self.load_row().await.map(drop)
+    }
+}

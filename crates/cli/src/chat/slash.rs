@@ -1,0 +1,118 @@
+//! What a typed line means: a message, or a command that begins with `/`.
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    Text(String),
+    Reply {
+        number: u64,
+        text: String,
+    },
+    /// `None` takes the reaction back.
+    React {
+        number: u64,
+        emoji: Option<String>,
+    },
+    Edit {
+        number: u64,
+        text: String,
+    },
+    Delete {
+        number: u64,
+    },
+    Verify {
+        confirm: bool,
+    },
+    Block,
+    Unblock,
+    Help,
+    Quit,
+}
+
+pub const HELP: &str = "\
+/reply 12 text     answer message 12 (the number at its left)
+/react 12 👍       react to it; /react 12 - takes it back
+/edit 12 text      change a message of yours
+/delete 12         delete a message of yours for everyone
+/verify            show the safety number; /verify confirm once you compared it
+/block, /unblock   receive nothing more from this person, or again
+/quit              end the chat (so does Ctrl-C)
+//text             a message that begins with /
+
+Page Up, Page Down and the arrows scroll; older messages load at the top.
+Alt-Enter begins a new line in the message.
+
+◷ stored here   ✓ on the server's disk   ✓✓ on the other's device   blue ✓✓ seen";
+
+/// The error says how it is written.
+pub fn parse(line: &str) -> Result<Typed, String> {
+    let line = line.trim();
+    let Some(command) = line.strip_prefix('/') else { return Ok(Typed::Text(line.to_owned())) };
+    if command.starts_with('/') {
+        return Ok(Typed::Text(command.to_owned()));
+    }
+    let (verb, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+    let rest = rest.trim();
+    match verb {
+        "reply" | "r" => number_and_text(rest, "/reply 12 text").map(|(number, text)| Typed::Reply { number, text }),
+        "edit" | "e" => number_and_text(rest, "/edit 12 text").map(|(number, text)| Typed::Edit { number, text }),
+        "react" => number_and_text(rest, "/react 12 👍, or /react 12 - to take it back")
+            .map(|(number, emoji)| Typed::React { number, emoji: (emoji != "-").then_some(emoji) }),
+        "delete" | "del" => {
+            number(rest).map(|number| Typed::Delete { number }).ok_or_else(|| "Write: /delete 12".into())
+        }
+        "verify" if rest.is_empty() => Ok(Typed::Verify { confirm: false }),
+        "verify" if rest == "confirm" => Ok(Typed::Verify { confirm: true }),
+        "verify" => Err("Write: /verify, or /verify confirm".into()),
+        "block" => Ok(Typed::Block),
+        "unblock" => Ok(Typed::Unblock),
+        "help" | "h" | "?" => Ok(Typed::Help),
+        "quit" | "q" | "exit" => Ok(Typed::Quit),
+        _ => {
+            Err("There is no such command: /help lists them. To send a text that begins with /, write it twice.".into())
+        }
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim_start_matches('#').parse().ok()
+}
+
+fn number_and_text(rest: &str, usage: &str) -> Result<(u64, String), String> {
+    let wrong = || format!("Write: {usage}");
+    let (first, text) = rest.split_once(char::is_whitespace).ok_or_else(wrong)?;
+    let text = text.trim();
+    match number(first) {
+        Some(number) if !text.is_empty() => Ok((number, text.to_owned())),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_understood() {
+        assert_eq!(parse(" hello "), Ok(Typed::Text("hello".into())));
+        assert_eq!(parse("//etc"), Ok(Typed::Text("/etc".into())));
+        assert_eq!(parse("/reply 12 see  you"), Ok(Typed::Reply { number: 12, text: "see  you".into() }));
+        assert_eq!(parse("/react #3 👍"), Ok(Typed::React { number: 3, emoji: Some("👍".into()) }));
+        assert_eq!(parse("/react 3 -"), Ok(Typed::React { number: 3, emoji: None }));
+        assert_eq!(parse("/verify confirm"), Ok(Typed::Verify { confirm: true }));
+        assert_eq!(parse("/q"), Ok(Typed::Quit));
+    }
+
+    #[test]
+    fn what_is_not_says_how_to_write_it() {
+        for (line, hint) in [
+            ("/reply", "/reply 12 text"),
+            ("/reply x y", "/reply 12 text"),
+            ("/react 3", "/react 12 👍"),
+            ("/delete", "/delete 12"),
+            ("/etc/passwd", "/help"),
+            ("/", "/help"),
+        ] {
+            assert!(parse(line).unwrap_err().contains(hint), "{line}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the chat shows. No terminal and no network here.
+
+use super::line_edit::LineEdit;
+use tidings_client::event::{Connection, TYPING_LIFETIME_MS};
+use tidings_client::view::{Conversation, Message, Position};
+use tidings_proto::id::{AccountId, ConversationId, MessageId};
+
+/// How long a notice stands.
+const NOTICE_LIFETIME_MS: u64 = 6_000;
+
+pub struct State {
+    pub conversation: ConversationId,
+    pub peer: AccountId,
+    /// What to call the other person.
+    pub title: String,
+    pub blocked: bool,
+    pub verified: bool,
+    pub connection: Connection,
+    /// Ascending.
+    pub messages: Vec<Message>,
+    /// There is nothing older.
+    pub complete: bool,
+    /// The first message that was unread when the chat was opened, and how many there were.
+    pub unread_from: Option<(Position, u64)>,
+    pub input: LineEdit,
+    /// Lines that the view is above the end.
+    pub scroll: usize,
+    /// Lines of the last drawing, to keep the view still when something is added below.
+    pub lines: usize,
+    newest: Option<MessageId>,
+    /// Shown over the messages until a key is pressed.
+    pub overlay: Option<String>,
+    notice: Option<(String, u64)>,
+    typing_until_ms: u64,
+    /// Whether the terminal has the person's eyes, as far as it says.
+    pub focused: bool,
+    /// Up to which message the sender was told that it was seen.
+    marked: Option<Position>,
+}
+
+impl State {
+    pub fn new(conversation: ConversationId, peer: AccountId, title: String, connection: Connection) -> Self {
+        Self {
+            conversation,
+            peer,
+            title,
+            blocked: false,
+            verified: false,
+            connection,
+            messages: Vec::new(),
+            complete: false,
+            unread_from: None,
+            input: LineEdit::default(),
+            scroll: 0,
+            lines: 0,
+            newest: None,
+            overlay: None,
+            notice: None,
+            typing_until_ms: 0,
+            focused: true,
+            marked: None,
+        }
+    }
+
+    pub fn set_row(&mut self, row: &Conversation) {
+        self.title.clone_from(&row.title);
+        self.blocked = row.blocked;
+        self.verified = row.verified;
+    }
+
+    /// Puts messages in their places; known ones are replaced.
+    pub fn merge(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            if message.conversation != self.conversation {
+                continue;
+            }
+            if !message.own && self.messages.iter().all(|it| it.message != message.message) {
+                self.typing_until_ms = 0;
+            }
+            self.messages.retain(|it| it.message != message.message);
+            let at = self.messages.partition_point(|it| it.position <= message.position);
+            self.messages.insert(at, message);
+        }
+    }
+
+    pub fn find(&self, number: u64) -> Option<&Message> {
+        self.messages.iter().find(|message| message.position.seq == number)
+    }
+
+    pub fn is_here(&self, id: MessageId) -> bool {
+        self.messages.iter().any(|message| message.message == id)
+    }
+
+    /// Remembers where the unread messages begin, from how many there are.
+    pub fn mark_unread(&mut self, unread: u64) {
+        let theirs = self.messages.iter().rev().filter(|message| !message.own);
+        let first = usize::try_from(unread).ok().and_then(|unread| theirs.take(unread).last());
+        self.unread_from = first.map(|message| (message.position, unread));
+    }
+
+    /// The newest message of the other person that is seen now and was not reported yet.
+    pub fn seen(&mut self) -> Option<MessageId> {
+        if !self.focused || self.scroll > 0 || self.overlay.is_some() {
+            return None;
+        }
+        let newest = self.messages.iter().rev().find(|message| !message.own)?;
+        if self.marked.is_some_and(|marked| marked >= newest.position) {
+            return None;
+        }
+        self.marked = Some(newest.position);
+        Some(newest.message)
+    }
+
+    pub fn typing(&mut self, on: bool, now_ms: u64) {
+        self.typing_until_ms = if on { now_ms + TYPING_LIFETIME_MS } else { 0 };
+    }
+
+    pub fn is_typing(&self, now_ms: u64) -> bool {
+        now_ms < self.typing_until_ms
+    }
+
+    pub fn tell(&mut self, notice: impl Into<String>, now_ms: u64) {
+        self.notice = Some((notice.into(), now_ms + NOTICE_LIFETIME_MS));
+    }
+
+    pub fn notice(&self, now_ms: u64) -> Option<&str> {
+        self.notice.as_ref().filter(|(_, until)| now_ms < *until).map(|(text, _)| text.as_str())
+    }
+
+    /// Moves the view up (or down) by so many lines.
+    pub fn scroll_by(&mut self, up: isize, rows: usize) {
+        let most = self.lines.saturating_sub(rows);
+        self.scroll = self.scroll.saturating_add_signed(up).min(most);
+    }
+
+    /// The messages fill so many lines now. A view that is not at the end stays where it is.
+    pub fn laid_out(&mut self, lines: usize) {
+        let newest = self.messages.last().map(|message| message.message);
+        if self.scroll > 0 && newest != self.newest {
+            self.scroll += lines.saturating_sub(self.lines);
+        }
+        self.newest = newest;
+        self.lines = lines;
+    }
+}

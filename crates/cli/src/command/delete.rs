@@ -1,0 +1,41 @@
+//! `tidings delete`
+
+use super::which::Which;
+use super::{open, sent};
+use crate::Common;
+use crate::failure::Failure;
+use crate::person::Phone;
+use clap::Args;
+use std::time::Duration;
+use tidings_client::Command;
+
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  tidings delete +31687654321 12
+
+Only your own messages. Everybody sees that a message was deleted; who has read it, has read it.")]
+pub struct Delete {
+    /// Whose conversation
+    with: Phone,
+    /// The message's number or id
+    message: Which,
+    /// How long to wait for the server, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    timeout: u64,
+}
+
+impl Delete {
+    pub async fn run(self, common: &Common) -> Result<(), Failure> {
+        let (_, handle) = open(common, Some(&self.with)).await?;
+        let result = async {
+            let to = self.with.peer();
+            let message = self.message.find(&handle, &to).await?;
+            handle.call(Command::Delete { to, message }).await?;
+            sent(&handle, Duration::from_secs(self.timeout)).await
+        };
+        let result = result.await;
+        handle.close().await;
+        result
+    }
+}

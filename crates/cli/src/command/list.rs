@@ -1,0 +1,75 @@
+//! `tidings list`: the conversations.
+
+use super::{catch_up_to_look, open, unexpected};
+use crate::Common;
+use crate::driver::Handle;
+use crate::failure::Failure;
+use crate::show::{line, out, plain, text, time};
+use clap::Args;
+use jiff::tz::TimeZone;
+use tidings_client::view::Conversation;
+use tidings_client::{Command, Reply};
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings list
+  tidings list --json | jq 'select(.unread > 0) | .with.title'
+
+The most recently active conversation comes first.")]
+pub struct List {
+    /// Print one JSON object per conversation
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub async fn run(self, common: &Common) -> Result<(), Failure> {
+        let (_, handle) = open(common, None).await?;
+        let result = self.show(&handle).await;
+        handle.close().await;
+        result
+    }
+
+    async fn show(&self, handle: &Handle) -> Result<(), Failure> {
+        catch_up_to_look(handle).await?;
+        let rows = match handle.call(Command::Conversations).await? {
+            Reply::Conversations(rows) => rows,
+            other => return Err(unexpected(&other)),
+        };
+        let zone = TimeZone::system();
+        for row in &rows {
+            if self.json {
+                out::json(&plain::Conversation::from(row))?;
+            } else {
+                out::line(&human(row, &zone))?;
+            }
+        }
+        if rows.is_empty() && !self.json {
+            out::line("No conversations yet. Start one with: tidings chat +31…")?;
+        }
+        Ok(())
+    }
+}
+
+/// As in `+31687654321  2 unread  2026-11-21 09:14  You ✓✓: hello`.
+fn human(row: &Conversation, zone: &TimeZone) -> String {
+    let mut out = text::line(&row.title);
+    if let Some(phone) = row.phone.as_ref().filter(|phone| **phone != row.title) {
+        out.push_str(&format!(" ({})", text::line(phone)));
+    }
+    if row.unread > 0 {
+        out.push_str(&format!("  {} unread", row.unread));
+    }
+    if row.blocked {
+        out.push_str("  blocked");
+    }
+    if let Some(last) = &row.last {
+        let ticks = last.tick.map(|tick| format!(" {}", line::tick(tick))).unwrap_or_default();
+        let said = text::shorten(&text::line(&line::body(last)), LAST_COLUMNS);
+        out.push_str(&format!("  {}  {}{ticks}: {said}", time::date_and_clock(last.time_ms, zone), line::sender(last)));
+    }
+    out
+}
+
+const LAST_COLUMNS: usize = 60;

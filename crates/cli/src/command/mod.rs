@@ -1,0 +1,180 @@
+//! The subcommands, one file each, and what several of them need.
+
+pub mod agent;
+pub mod block;
+pub mod chat;
+pub mod delete;
+pub mod edit;
+pub mod history;
+pub mod list;
+pub mod listen;
+pub mod logout;
+pub mod react;
+pub mod register;
+pub mod send;
+pub mod serve;
+pub mod status;
+pub mod verify;
+
+pub(crate) mod which;
+
+use crate::Common;
+use crate::driver::{Handle, News};
+use crate::failure::Failure;
+use crate::person::Phone;
+use crate::profile::Profile;
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
+use tidings_client::event::Connection;
+use tidings_client::view::Status;
+use tidings_client::{ClientError, Command, Event, Reply};
+use tidings_proto::limit::PAYLOAD_MAX_BYTES;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a command that only looks waits for the server before it shows what this device has.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Not everything that empties the outbox is an event.
+const OUTBOX_POLL: Duration = Duration::from_millis(50);
+
+/// Opens the account that the command line means, and makes sure that it is logged in.
+async fn open(common: &Common, peer: Option<&Phone>) -> Result<(Profile, Handle), Failure> {
+    log_to_stderr();
+    let profile = Profile::pick(common, peer)?;
+    let handle = Handle::open(&profile).await?;
+    match status(&handle).await?.account {
+        Some(_) => Ok((profile, handle)),
+        None => {
+            let way_out = format!("Log in with: tidings register {}", profile.phone);
+            handle.close().await;
+            Err(Failure::with(format!("the account {} is not logged in on this machine", profile.phone), way_out))
+        }
+    }
+}
+
+/// `TIDINGS_LOG=debug` shows what the client does. A server has its own settings.
+fn log_to_stderr() {
+    if let Ok(filter) = std::env::var("TIDINGS_LOG") {
+        let filter = tracing_subscriber::EnvFilter::new(filter);
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    }
+}
+
+pub(crate) async fn status(handle: &Handle) -> Result<Status, Failure> {
+    match handle.call(Command::Status).await? {
+        Reply::Status(status) => Ok(status),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// A reply of another kind than the core promises.
+pub(crate) fn unexpected(reply: &Reply) -> Failure {
+    let kind = format!("{reply:?}");
+    let kind = kind.split([' ', '(']).next().unwrap_or_default();
+    Failure::new(format!("the client core gave an answer of an unexpected kind ({kind}); this is a fault of ours"))
+}
+
+/// Waits until this device has all that the server has for it. Says how it stands when the wait is over.
+async fn catch_up(handle: &Handle) -> Result<Connection, Failure> {
+    let mut news = handle.listen();
+    let give_up = Instant::now() + CATCH_UP_TIMEOUT;
+    let mut connection = status(handle).await?.connection;
+    loop {
+        if connection == Connection::Live {
+            return Ok(connection);
+        }
+        match timeout_at(give_up, news.next()).await {
+            Ok(Some(News::Event(Event::Connection { state }))) => {
+                // The attempt failed; the core goes on trying, a person does not want to wait for it.
+                if state == Connection::Offline {
+                    return Ok(state);
+                }
+                connection = state;
+            }
+            Ok(Some(News::Missed)) => connection = status(handle).await?.connection,
+            Ok(Some(News::Event(Event::LoggedOut { reason }))) => return Err(logged_out(&reason)),
+            Ok(Some(News::Event(_))) => {}
+            Ok(None) | Err(_) => return Ok(connection),
+        }
+    }
+}
+
+/// The same, for commands that only look: says on standard error if what they show may be old.
+async fn catch_up_to_look(handle: &Handle) -> Result<(), Failure> {
+    if catch_up(handle).await? != Connection::Live {
+        eprintln!("note: the server cannot be reached now; this is what this device has");
+    }
+    Ok(())
+}
+
+pub(crate) fn logged_out(reason: &str) -> Failure {
+    Failure::with(
+        format!("this device was logged out: {reason}"),
+        "Log in again with: tidings register +31… (your own number)",
+    )
+}
+
+/// Waits until nothing waits to be sent.
+async fn sent(handle: &Handle, within: Duration) -> Result<(), Failure> {
+    let give_up = Instant::now() + within;
+    let mut news = handle.listen();
+    while status(handle).await?.outbox > 0 {
+        if Instant::now() > give_up {
+            return Err(not_sent_yet(within));
+        }
+        let _ = timeout(OUTBOX_POLL, news.next()).await;
+    }
+    Ok(())
+}
+
+/// Somebody wants this program to end: Ctrl-C, or a service manager.
+pub(crate) async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn not_sent_yet(within: Duration) -> Failure {
+    Failure::with(
+        format!("the server did not take it within {} s; it is stored on this device", within.as_secs()),
+        "It goes out as soon as the server is there and a tidings command (as `tidings listen`) runs with this account.",
+    )
+}
+
+/// A text from the command line; `-` means standard input.
+fn text_or_stdin(text: Option<String>) -> Result<String, Failure> {
+    let text = match text.as_deref() {
+        Some("-") => read_stdin()?,
+        None if !std::io::stdin().is_terminal() => read_stdin()?,
+        None => {
+            return Err(Failure::usage(
+                "there is no text",
+                "Write it after the number, in quotes; - reads it from standard input.",
+            ));
+        }
+        Some(text) => text.to_owned(),
+    };
+    if text.trim().is_empty() {
+        return Err(Failure::usage("the text is empty", "Write something."));
+    }
+    Ok(text)
+}
+
+fn read_stdin() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(PAYLOAD_MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > PAYLOAD_MAX_BYTES {
+        return Err(ClientError::TooLong { bytes: bytes.len(), max: PAYLOAD_MAX_BYTES }.into());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Failure::new("standard input is not text (UTF-8)"))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}

@@ -1,0 +1,48 @@
+//! `tidings react`
+
+use super::which::Which;
+use super::{open, sent};
+use crate::Common;
+use crate::failure::Failure;
+use crate::person::Phone;
+use clap::Args;
+use std::time::Duration;
+use tidings_client::Command;
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings react +31687654321 12 👍
+  tidings react +31687654321 12 --remove
+
+`tidings history +31687654321` shows the numbers.")]
+pub struct React {
+    /// Whose conversation
+    with: Phone,
+    /// The message's number or id
+    message: Which,
+    /// The emoji; replaces an earlier one of yours
+    #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+    emoji: Option<String>,
+    /// Take your reaction back
+    #[arg(long)]
+    remove: bool,
+    /// How long to wait for the server, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    timeout: u64,
+}
+
+impl React {
+    pub async fn run(self, common: &Common) -> Result<(), Failure> {
+        let (_, handle) = open(common, Some(&self.with)).await?;
+        let result = async {
+            let to = self.with.peer();
+            let message = self.message.find(&handle, &to).await?;
+            handle.call(Command::React { to, message, emoji: self.emoji }).await?;
+            sent(&handle, Duration::from_secs(self.timeout)).await
+        };
+        let result = result.await;
+        handle.close().await;
+        result
+    }
+}

@@ -1,0 +1,209 @@
+//! News as programs read them: each with all there is to know, so that nobody has to ask again. `tidings listen` prints
+//! them, the agent hands them out.
+
+use crate::driver::{Handle, News};
+use crate::failure::Failure;
+use crate::show::plain;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use tidings_client::event::Connection;
+use tidings_client::view::{self, Position, Tick};
+use tidings_client::{Command, Event, Peer, Reply};
+use tidings_proto::id::{ConversationId, MessageId};
+use utoipa::ToSchema;
+
+/// Messages at the end of a conversation whose ticks are watched.
+const WATCHED_MESSAGES: u32 = 100;
+/// Conversations of which something is remembered; the least recently active are looked up again when they move.
+const WATCHED_CONVERSATIONS: usize = 1_000;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Item {
+    /// A message is new here, one's own too.
+    Message { message: plain::Message },
+    /// Its text or its reactions changed.
+    MessageChanged { message: plain::Message },
+    /// A message of one's own reached a further tick.
+    Tick { message: plain::Message },
+    /// Unread count, name or the like changed.
+    Conversation { conversation: plain::Conversation },
+    /// Somebody writes, or stopped.
+    Typing { conversation: String, account: String, on: bool },
+    /// `offline`, `connecting`, `catching_up` or `live`.
+    Connection { state: String },
+    /// Everything that the server had is here.
+    CaughtUp,
+    /// Some events were lost; new messages follow, other changes have to be looked up.
+    Missed,
+    /// This device was logged out.
+    LoggedOut { reason: String },
+}
+
+/// What an item was about, for those who show it to people.
+pub enum Shown {
+    Message(view::Message),
+    Other,
+}
+
+#[derive(Default)]
+pub struct Feed {
+    conversations: HashMap<ConversationId, Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// The newest message that was handed out.
+    newest: Option<Position>,
+    ticks: HashMap<MessageId, Tick>,
+}
+
+impl Feed {
+    /// Remembers how things stand, so that what changes later is seen.
+    pub async fn start(handle: &Handle) -> Result<Self, Failure> {
+        let mut feed = Self::default();
+        for row in conversations(handle).await?.into_iter().take(WATCHED_CONVERSATIONS) {
+            // Only where a tick may still come the messages themselves matter.
+            let awaited = row.last.as_ref().is_some_and(|last| last.tick.is_some_and(|tick| tick < Tick::Read));
+            let messages = match awaited {
+                true => messages(handle, row.conversation).await?,
+                false => row.last.into_iter().collect(),
+            };
+            let watched = feed.conversations.entry(row.conversation).or_default();
+            messages.iter().for_each(|message| watched.saw(message));
+        }
+        Ok(feed)
+    }
+
+    /// What there is to tell of a piece of news.
+    pub async fn items(&mut self, handle: &Handle, news: News) -> Result<Vec<(Item, Shown)>, Failure> {
+        let event = match news {
+            News::Event(event) => event,
+            News::Missed => return self.missed(handle).await,
+        };
+        Ok(match event {
+            Event::MessageAdded { message, .. } => match find(handle, message).await? {
+                Some(message) => {
+                    self.watch(&message);
+                    vec![(Item::Message { message: (&message).into() }, Shown::Message(message))]
+                }
+                None => Vec::new(),
+            },
+            Event::MessageChanged { message, .. } => match find(handle, message).await? {
+                Some(message) => {
+                    let item = match self.watch(&message) {
+                        true => Item::Tick { message: (&message).into() },
+                        false => Item::MessageChanged { message: (&message).into() },
+                    };
+                    vec![(item, Shown::Message(message))]
+                }
+                None => Vec::new(),
+            },
+            Event::TicksChanged { conversation } => self.ticks(handle, conversation).await?,
+            Event::ConversationChanged { conversation } => conversations(handle)
+                .await?
+                .iter()
+                .filter(|row| row.conversation == conversation)
+                .map(|row| (Item::Conversation { conversation: row.into() }, Shown::Other))
+                .collect(),
+            Event::Typing { conversation, account, on } => {
+                let (conversation, account) = (conversation.to_string(), account.to_string());
+                vec![(Item::Typing { conversation, account, on }, Shown::Other)]
+            }
+            Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, Shown::Other)],
+            Event::CaughtUp => vec![(Item::CaughtUp, Shown::Other)],
+            Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, Shown::Other)],
+        })
+    }
+
+    async fn ticks(&mut self, handle: &Handle, of: ConversationId) -> Result<Vec<(Item, Shown)>, Failure> {
+        let mut items = Vec::new();
+        for message in messages(handle, of).await? {
+            if self.watch(&message) {
+                items.push((Item::Tick { message: (&message).into() }, Shown::Message(message)));
+            }
+        }
+        Ok(items)
+    }
+
+    async fn missed(&mut self, handle: &Handle) -> Result<Vec<(Item, Shown)>, Failure> {
+        let mut items = vec![(Item::Missed, Shown::Other)];
+        for row in conversations(handle).await? {
+            let newest = self.conversations.get(&row.conversation).and_then(|watched| watched.newest);
+            for message in messages(handle, row.conversation).await? {
+                let ticked = self.watch(&message);
+                if newest.is_none_or(|newest| message.position > newest) {
+                    items.push((Item::Message { message: (&message).into() }, Shown::Message(message)));
+                } else if ticked {
+                    items.push((Item::Tick { message: (&message).into() }, Shown::Message(message)));
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    /// Remembers a message. Says whether it is a known one that reached a further tick.
+    fn watch(&mut self, message: &view::Message) -> bool {
+        if self.conversations.len() >= WATCHED_CONVERSATIONS && !self.conversations.contains_key(&message.conversation)
+        {
+            self.conversations.clear();
+        }
+        let watched = self.conversations.entry(message.conversation).or_default();
+        let before = watched.ticks.get(&message.message).copied();
+        watched.saw(message);
+        matches!((before, message.tick), (Some(before), Some(now)) if before != now)
+    }
+}
+
+impl Watched {
+    fn saw(&mut self, message: &view::Message) {
+        // A message that waits has no place yet.
+        if message.position.seq != u64::MAX {
+            self.newest = self.newest.max(Some(message.position));
+        }
+        match message.tick {
+            // Nothing comes after these.
+            Some(Tick::Failed | Tick::Read) => {
+                self.ticks.remove(&message.message);
+            }
+            Some(tick) => {
+                self.ticks.insert(message.message, tick);
+            }
+            None => {}
+        }
+    }
+}
+
+pub fn word(state: Connection) -> &'static str {
+    match state {
+        Connection::Offline => "offline",
+        Connection::Connecting => "connecting",
+        Connection::CatchingUp => "catching_up",
+        Connection::Live => "live",
+    }
+}
+
+pub async fn conversations(handle: &Handle) -> Result<Vec<view::Conversation>, Failure> {
+    match handle.call(Command::Conversations).await? {
+        Reply::Conversations(rows) => Ok(rows),
+        other => Err(crate::command::unexpected(&other)),
+    }
+}
+
+async fn messages(handle: &Handle, of: ConversationId) -> Result<Vec<view::Message>, Failure> {
+    let of = Peer::Conversation(of);
+    match handle.call(Command::Messages { of, before: None, limit: WATCHED_MESSAGES }).await? {
+        Reply::Messages(messages) => Ok(messages),
+        other => Err(crate::command::unexpected(&other)),
+    }
+}
+
+/// `None` if it is gone again.
+async fn find(handle: &Handle, id: MessageId) -> Result<Option<view::Message>, Failure> {
+    match handle.ask(Command::Message { id }).await? {
+        Ok(Reply::Message(message)) => Ok(Some(message)),
+        Ok(other) => Err(crate::command::unexpected(&other)),
+        Err(tidings_client::ClientError::NoSuchMessage) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

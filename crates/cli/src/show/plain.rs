@@ -1,0 +1,160 @@
+//! Plain JSON for programs: the same objects in `tidings listen --json`, `tidings history --json` and the agent's API.
+//! The core's own types may change with the core; these are a promise.
+
+use super::time;
+use serde::{Deserialize, Serialize};
+use tidings_client::view;
+use utoipa::ToSchema;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// UUID.
+    pub id: String,
+    /// UUID.
+    pub conversation: String,
+    /// Its number in the conversation, once the server has it.
+    pub number: Option<u64>,
+    /// RFC 3339: the server's time, or this machine's while the message waits.
+    pub time: String,
+    /// `text`, `deleted`, `unreadable` (something is missing that this device cannot read), `notice` (said by the
+    /// program, not by a person) or `unknown` (made by a newer version).
+    pub kind: Kind,
+    /// The text; of `unreadable` and `notice` what there is to say.
+    pub text: Option<String>,
+    pub from: Person,
+    /// Whether this account sent it.
+    pub own: bool,
+    pub reply_to: Option<Quote>,
+    pub reactions: Vec<Reaction>,
+    pub edited: bool,
+    /// Only of one's own messages.
+    pub tick: Option<Tick>,
+    /// Why it will never be sent (`tick` is `failed`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Text,
+    Deleted,
+    Unreadable,
+    Notice,
+    Unknown,
+}
+
+/// `clock`: will be sent. `sent`: on the server's disk. `delivered`: on a device of every other member. `read`: seen by
+/// every other member. `failed`: will never be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tick {
+    Failed,
+    Clock,
+    Sent,
+    Delivered,
+    Read,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Person {
+    /// UUID.
+    pub account: String,
+    /// A name, else the number, else the account's id.
+    pub title: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Quote {
+    pub id: String,
+    /// The account that wrote it, if it is known.
+    pub account: String,
+    /// The beginning of its text, if it is here.
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reaction {
+    pub account: String,
+    pub emoji: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Conversation {
+    /// UUID.
+    pub id: String,
+    pub with: Person,
+    /// The other person's number, if it is known.
+    pub phone: Option<String>,
+    pub unread: u64,
+    pub last: Option<Message>,
+    pub blocked: bool,
+    /// Whether the safety number was confirmed.
+    pub verified: bool,
+}
+
+impl From<&view::Message> for Message {
+    fn from(message: &view::Message) -> Self {
+        let (kind, text) = match &message.body {
+            view::Body::Text { text } => (Kind::Text, Some(text.clone())),
+            view::Body::Deleted => (Kind::Deleted, None),
+            view::Body::Unreadable { why } => (Kind::Unreadable, Some(why.clone())),
+            view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(*notice).to_owned())),
+            view::Body::Unknown => (Kind::Unknown, None),
+        };
+        Self {
+            id: message.message.to_string(),
+            conversation: message.conversation.to_string(),
+            number: number(message),
+            time: time::rfc3339(message.time_ms),
+            kind,
+            text,
+            from: Person { account: message.sender.to_string(), title: message.sender_title.clone() },
+            own: message.own,
+            reply_to: message.reply_to.as_ref().map(|quote| Quote {
+                id: quote.message.to_string(),
+                account: quote.sender.to_string(),
+                text: quote.text.clone(),
+            }),
+            reactions: message
+                .reactions
+                .iter()
+                .map(|reaction| Reaction { account: reaction.account.to_string(), emoji: reaction.emoji.clone() })
+                .collect(),
+            edited: message.edited,
+            tick: message.tick.map(Tick::from),
+            failure: message.failure.clone(),
+        }
+    }
+}
+
+impl From<&view::Conversation> for Conversation {
+    fn from(row: &view::Conversation) -> Self {
+        Self {
+            id: row.conversation.to_string(),
+            with: Person { account: row.account.to_string(), title: row.title.clone() },
+            phone: row.phone.clone(),
+            unread: row.unread,
+            last: row.last.as_ref().map(Message::from),
+            blocked: row.blocked,
+            verified: row.verified,
+        }
+    }
+}
+
+impl From<view::Tick> for Tick {
+    fn from(tick: view::Tick) -> Self {
+        match tick {
+            view::Tick::Failed => Self::Failed,
+            view::Tick::Clock => Self::Clock,
+            view::Tick::Sent => Self::Sent,
+            view::Tick::Delivered => Self::Delivered,
+            view::Tick::Read => Self::Read,
+        }
+    }
+}
+
+/// A message's number in its conversation: what people type to mean it.
+pub fn number(message: &view::Message) -> Option<u64> {
+    (message.position.seq != u64::MAX).then_some(message.position.seq)
+}
