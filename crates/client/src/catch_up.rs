@@ -7,7 +7,7 @@
 use crate::conversation;
 use crate::log;
 use crate::membership;
-use crate::memory::{Hold, LogState};
+use crate::memory::{Hold, LogState, Logs};
 use crate::message;
 use crate::outbox;
 use crate::receipt;
@@ -178,7 +178,7 @@ fn ask(step: &mut Step<'_>, log: LogId) -> Done {
     Ok(())
 }
 
-/// Everything that the plan named is here, as far as it can be read.
-pub(crate) fn is_done(step: &Step<'_>) -> bool {
-    step.mem.logs.is_quiet()
+/// Nothing is on the way, and nothing is to be asked for: what was announced is here, as far as it can be read.
+pub(crate) fn is_idle(logs: &Logs) -> bool {
+    logs.queue.is_empty() && logs.logs.values().all(|state| state.asked.is_none())
 }

@@ -58,10 +58,10 @@ const FAULT_WAIT_MS: u64 = 5_000;
 
 /// One device of one person.
 pub struct Client {
-    db: Db,
+    pub(crate) db: Db,
     rng: ChaCha20Rng,
     name: Option<String>,
-    memory: Memory,
+    pub(crate) memory: Memory,
 }
 
 impl Client {

@@ -52,6 +52,8 @@ mod session;
 mod setting;
 mod signal;
 mod step;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use client::{Client, Options};

@@ -184,11 +184,6 @@ impl Logs {
     pub fn is_reading(&self, log: LogId) -> bool {
         self.queue.contains(&log) || self.logs.get(&log).is_some_and(|state| state.asked.is_some())
     }
-
-    /// Nothing more will come by itself.
-    pub fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.logs.values().all(|state| state.asked.is_none())
-    }
 }
 
 impl Session {

@@ -1,0 +1,512 @@
+//! A server in memory, as the protocol describes it: enough to drive clients against, and no more.
+
+use crate::io::{HttpBody, HttpOutcome, HttpRequest, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tidings_proto::credential::Credential;
+use tidings_proto::entry::{Body, Entry, Sender};
+use tidings_proto::frame::*;
+use tidings_proto::http::*;
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
+use tidings_proto::payload::Payload;
+use tidings_proto::problem::{Code, Problem};
+
+pub type ConnectionId = u64;
+
+#[derive(Clone, Default)]
+pub struct TestServer {
+    pub now_ms: u64,
+    pub accounts: BTreeMap<String, AccountId>,
+    pub devices: BTreeMap<DeviceId, TestDevice>,
+    pub logs: BTreeMap<LogId, TestLog>,
+    pub blocks: BTreeSet<(AccountId, AccountId)>,
+    pub connections: BTreeMap<ConnectionId, Option<DeviceId>>,
+    /// Frames that wait to be delivered.
+    pub out: VecDeque<(ConnectionId, ServerFrame)>,
+    next: u64,
+    /// The next appends are refused with this.
+    pub refuse: VecDeque<Code>,
+}
+
+#[derive(Clone)]
+pub struct TestDevice {
+    pub account: AccountId,
+    pub generation: u64,
+    pub credential: Option<Vec<u8>>,
+    pub packages: VecDeque<Payload>,
+    pub last_resort: Option<Payload>,
+    pub out: bool,
+    pub cursors: BTreeMap<LogId, u64>,
+}
+
+#[derive(Clone, Default)]
+pub struct TestLog {
+    /// `None`: expired.
+    pub entries: Vec<Option<Entry>>,
+    pub sent: BTreeMap<(MessageId, DeviceId), (u64, u64)>,
+    pub members: BTreeSet<AccountId>,
+    pub group_info: Option<Payload>,
+    pub epoch: u64,
+    pub commit_seq: u64,
+    pub ordinal: u64,
+    pub watermarks: BTreeMap<AccountId, (Watermark, u64)>,
+}
+
+impl TestLog {
+    pub fn head(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub fn oldest(&self) -> u64 {
+        self.entries.iter().position(Option::is_some).map_or(self.head() + 1, |index| index as u64 + 1)
+    }
+}
+
+type Answer = Result<Vec<u8>, Problem>;
+
+fn refuse<T>(code: Code) -> Result<T, Problem> {
+    Err(Problem::new(code, format!("refused: {}", code.as_str())))
+}
+
+fn json<T: Serialize>(value: &T) -> Answer {
+    Ok(serde_json::to_vec(value).unwrap())
+}
+
+fn body<T: DeserializeOwned>(request: &HttpRequest) -> T {
+    let HttpBody::Json(bytes) = &request.body else { panic!("{} without JSON", request.path) };
+    serde_json::from_slice(bytes).unwrap()
+}
+
+impl TestServer {
+    fn number(&mut self) -> [u8; 16] {
+        self.next += 1;
+        let mut bytes = [0xaa; 16];
+        bytes[8..].copy_from_slice(&self.next.to_be_bytes());
+        bytes
+    }
+
+    pub fn http(&mut self, request: &HttpRequest) -> HttpOutcome {
+        match self.answer(request) {
+            Ok(body) => HttpOutcome::Answer { status: 200, body },
+            Err(problem) => {
+                HttpOutcome::Answer { status: problem.status, body: serde_json::to_vec(&problem).unwrap() }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &HttpRequest) -> Answer {
+        let path: Vec<&str> = request.path.trim_start_matches("/v1/").split('/').collect();
+        match (request.method, path.as_slice()) {
+            (Method::Post, ["register"]) => json(&Registered { expires_in_s: 600, retry_after_s: 60 }),
+            (Method::Post, ["login"]) => self.login(&body(request)),
+            (Method::Post, ["oauth", what]) => self.oauth(what, request),
+            _ => {
+                let device = self.device(request.bearer.as_deref())?;
+                self.signed(device, request, &path)
+            }
+        }
+    }
+
+    fn device(&self, token: Option<&str>) -> Result<DeviceId, Problem> {
+        let (device, generation) = token.and_then(parse_token).ok_or(Problem::new(Code::Unauthorized, ""))?;
+        match self.devices.get(&device) {
+            Some(found) if found.out => refuse(Code::LoggedOut),
+            Some(found) if found.generation == generation => Ok(device),
+            _ => refuse(Code::Unauthorized),
+        }
+    }
+
+    fn signed(&mut self, device: DeviceId, request: &HttpRequest, path: &[&str]) -> Answer {
+        match (request.method, path) {
+            (Method::Put, ["keys", "credential"]) => self.credential(device, body(request)),
+            (Method::Post, ["keys", "packages"]) => {
+                let put: PutKeyPackages = body(request);
+                let keys = self.devices.get_mut(&device).unwrap();
+                for package in put.packages {
+                    if !keys.packages.contains(&package) {
+                        keys.packages.push_back(package);
+                    }
+                }
+                keys.last_resort = put.last_resort.or(keys.last_resort.take());
+                self.count(device)
+            }
+            (Method::Get, ["keys", "packages"]) => self.count(device),
+            (Method::Get, ["accounts", account, "devices"]) => self.account_devices(account.parse().unwrap()),
+            (Method::Post, ["accounts", account, "key-packages", "claim"]) => self.claim(account.parse().unwrap()),
+            (Method::Post, ["contacts", "lookup"]) => {
+                let lookup: Lookup = body(request);
+                let matches = lookup.phones.into_iter().filter_map(|phone| {
+                    self.accounts.get(&phone).map(|account| Match { phone, account: *account })
+                });
+                json(&Found { matches: matches.collect() })
+            }
+            (Method::Post, ["conversations"]) => {
+                let commit = body::<Create>(request).commit;
+                let conversation = commit.conversation;
+                let (seq, time_ms) = self.commit(device, commit)?;
+                json(&Created { conversation, seq, time_ms })
+            }
+            (Method::Get, ["conversations", id, "group-info"]) => {
+                let log = self.logs.get(&id.parse().unwrap()).ok_or(Problem::new(Code::NotFound, ""))?;
+                let group_info = log.group_info.clone().unwrap();
+                json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info })
+            }
+            (Method::Get, ["blocks"]) => json(&Blocks { accounts: vec![] }),
+            (method, ["blocks", account]) => {
+                let pair = (self.devices[&device].account, account.parse().unwrap());
+                if method == Method::Put { self.blocks.insert(pair) } else { self.blocks.remove(&pair) };
+                Ok(vec![])
+            }
+            other => panic!("the test server knows no {other:?}"),
+        }
+    }
+
+    fn login(&mut self, login: &Login) -> Answer {
+        if login.code != "000000" {
+            return refuse(Code::InvalidCode);
+        }
+        let fresh = AccountId::from_bytes(self.number());
+        let account = *self.accounts.entry(login.phone.clone()).or_insert(fresh);
+        let device = DeviceId::from_bytes(self.number());
+        self.devices.insert(device, TestDevice {
+            account,
+            generation: 0,
+            credential: None,
+            packages: VecDeque::new(),
+            last_resort: None,
+            out: false,
+            cursors: BTreeMap::new(),
+        });
+        self.tokens(device)
+    }
+
+    fn tokens(&self, device: DeviceId) -> Answer {
+        let TestDevice { account, generation, .. } = self.devices[&device];
+        json(&Tokens {
+            access_token: format!("{device}.{generation}"),
+            token_type: "Bearer".into(),
+            expires_in: 3_600,
+            refresh_token: format!("{device}.{generation}"),
+            account,
+            device,
+        })
+    }
+
+    fn oauth(&mut self, what: &str, request: &HttpRequest) -> Answer {
+        let HttpBody::Form(form) = &request.body else { panic!("no form") };
+        let (device, _) = form.rsplit_once('=').and_then(|(_, token)| parse_token(token)).unwrap();
+        let found = self.devices.get_mut(&device).unwrap();
+        if what == "revoke" {
+            found.out = true;
+            return Ok(vec![]);
+        }
+        if found.out {
+            return refuse(Code::InvalidGrant);
+        }
+        found.generation += 1;
+        self.tokens(device)
+    }
+
+    fn credential(&mut self, device: DeviceId, put: PutCredential) -> Answer {
+        let credential = Credential::verify(put.credential.as_slice()).unwrap();
+        let account = self.devices[&device].account;
+        assert_eq!((credential.account, credential.device), (account, device));
+        let mut replaced = Vec::new();
+        for (other, found) in self.devices.iter_mut().filter(|(other, found)| **other != device && found.account == account) {
+            let same = found.credential.as_ref().is_some_and(|bytes| {
+                Credential::verify(bytes).unwrap().identity_key == credential.identity_key
+            });
+            if !same && !found.out {
+                found.out = true;
+                replaced.push(*other);
+            }
+        }
+        for other in replaced {
+            self.goodbye(other, Code::LoggedOut);
+        }
+        self.devices.get_mut(&device).unwrap().credential = Some(credential.as_bytes().to_vec());
+        Ok(vec![])
+    }
+
+    pub fn goodbye(&mut self, device: DeviceId, code: Code) {
+        for (connection, _) in self.connections.iter().filter(|(_, of)| **of == Some(device)) {
+            let goodbye = ServerFrame::Goodbye { code, detail: code.as_str().into(), retry_after_ms: None };
+            self.out.push_back((*connection, goodbye));
+        }
+    }
+
+    fn count(&self, device: DeviceId) -> Answer {
+        let keys = &self.devices[&device];
+        json(&KeyPackageCount { count: keys.packages.len() as u32, last_resort: keys.last_resort.is_some() })
+    }
+
+    fn of_account(&self, account: AccountId) -> Vec<DeviceId> {
+        let with_keys = |found: &TestDevice| found.account == account && !found.out && found.credential.is_some();
+        self.devices.iter().filter(|(_, found)| with_keys(found)).map(|(device, _)| *device).collect()
+    }
+
+    fn account_devices(&self, account: AccountId) -> Answer {
+        let devices = self.of_account(account).into_iter().map(|device| DeviceCredential {
+            device,
+            credential: self.devices[&device].credential.clone().unwrap().into(),
+        });
+        json(&AccountDevices { account, devices: devices.collect() })
+    }
+
+    fn claim(&mut self, account: AccountId) -> Answer {
+        let mut packages = Vec::new();
+        for device in self.of_account(account) {
+            let keys = self.devices.get_mut(&device).unwrap();
+            let single = keys.packages.pop_front();
+            let last_resort = single.is_none();
+            if let Some(package) = single.or(keys.last_resort.clone()) {
+                packages.push(ClaimedPackage { device, package, last_resort });
+            }
+        }
+        if packages.is_empty() { refuse(Code::NoDevice) } else { json(&Claimed { packages }) }
+    }
+
+    pub fn connect(&mut self) -> ConnectionId {
+        self.next += 1;
+        self.connections.insert(self.next, None);
+        self.next
+    }
+
+    pub fn disconnect(&mut self, connection: ConnectionId) {
+        self.connections.remove(&connection);
+        self.out.retain(|(other, _)| *other != connection);
+    }
+
+    pub fn frame(&mut self, connection: ConnectionId, frame: ClientFrame) {
+        if let ClientFrame::Hello { token, since_ms } = frame {
+            return self.hello(connection, &token, since_ms);
+        }
+        let device = self.connections[&connection].expect("hello comes first");
+        let account = self.devices[&device].account;
+        let reply = match frame {
+            ClientFrame::Hello { .. } => unreachable!("handled above"),
+            ClientFrame::Append(append) => {
+                let Append { conversation, message_id, epoch, payload, silent, .. } = append;
+                let body = Body::Message { payload, silent };
+                Some(placed(conversation, message_id, self.append(device, conversation, message_id, epoch, body)))
+            }
+            ClientFrame::Commit(commit) => {
+                let (conversation, message_id) = (commit.conversation, commit.message_id);
+                Some(placed(conversation, message_id, self.commit(device, commit)))
+            }
+            ClientFrame::Sync { log, after, limit } => Some(self.page(account, log, after, limit)),
+            ClientFrame::Cursor { log, seq } => {
+                self.cursor(device, log, seq);
+                None
+            }
+            ClientFrame::Read { conversation, seq } => {
+                self.watermark(conversation, account, |watermark| watermark.read = watermark.read.max(seq));
+                None
+            }
+            ClientFrame::Signal { conversation, payload } => {
+                let frame = ServerFrame::Signal { conversation, sender: Sender { account, device }, payload };
+                self.tell(conversation, Some(device), &frame);
+                None
+            }
+            ClientFrame::Ping { nonce } => Some(ServerFrame::Pong { nonce }),
+        };
+        self.out.extend(reply.map(|reply| (connection, reply)));
+    }
+
+    fn hello(&mut self, connection: ConnectionId, token: &str, since_ms: u64) {
+        let device = match self.device(Some(token)) {
+            Ok(device) => device,
+            Err(problem) => {
+                let detail = problem.detail.clone();
+                let goodbye = ServerFrame::Goodbye { code: problem.code, detail, retry_after_ms: None };
+                return self.out.push_back((connection, goodbye));
+            }
+        };
+        self.goodbye(device, Code::Replaced);
+        self.connections.retain(|_, of| *of != Some(device));
+        self.connections.insert(connection, Some(device));
+        let found = &self.devices[&device];
+        let mut logs = Vec::new();
+        for (id, log) in &self.logs {
+            let cursor = found.cursors.get(id).copied().unwrap_or(0);
+            let moved = log.head() > cursor || log.watermarks.values().any(|(_, at_ms)| *at_ms >= since_ms);
+            let mine = *id == LogId::from(device) || log.members.contains(&found.account);
+            if mine && moved && !self.is_withheld(*id, found.account) {
+                let watermarks = log.watermarks.values().map(|(watermark, _)| *watermark).collect();
+                let planned =
+                    PlanLog { log: *id, head: log.head(), oldest: log.oldest(), cursor, unread: 0, watermarks };
+                if *id == LogId::from(device) { logs.insert(0, planned) } else { logs.push(planned) }
+            }
+        }
+        let plan = Plan { now_ms: self.now_ms, logs, done: true };
+        self.out.push_back((connection, ServerFrame::Plan(plan)));
+    }
+
+    /// Whether this account blocks the other one of a direct conversation.
+    fn is_withheld(&self, log: LogId, account: AccountId) -> bool {
+        let Some(log) = self.logs.get(&log) else { return false };
+        log.members.iter().any(|other| self.blocks.contains(&(account, *other)))
+    }
+
+    fn page(&self, account: AccountId, id: LogId, after: u64, limit: u32) -> ServerFrame {
+        let empty = TestLog::default();
+        let log = if self.is_withheld(id, account) { &empty } else { self.logs.get(&id).unwrap_or(&empty) };
+        let rest: Vec<Entry> = log.entries.iter().skip(after as usize).flatten().cloned().collect();
+        let entries: Vec<Entry> = rest.iter().take(limit as usize).cloned().collect();
+        let caught_up = entries.len() == rest.len();
+        ServerFrame::Page(Page { log: id, entries, head: log.head(), oldest: log.oldest(), caught_up })
+    }
+
+    fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Problem> {
+        let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info } = commit;
+        let id = LogId::from(conversation);
+        let known = self.logs.get(&id).is_some_and(|log| log.sent.contains_key(&(message_id, device)));
+        if change.create.is_some() && !known {
+            if self.logs.get(&id).is_some_and(|log| log.head() > 0) {
+                return refuse(Code::Exists);
+            }
+            let members = change.added.iter().map(|sender| sender.account).collect();
+            self.logs.insert(id, TestLog { members, ..TestLog::default() });
+        }
+        if !known {
+            for welcome in welcomes {
+                let inbox = LogId::from(welcome.device);
+                let body = Body::Welcome { conversation, commit: message_id, payload: welcome.payload };
+                let sender = Sender { account: self.devices[&device].account, device };
+                let id = MessageId::from_bytes(self.number());
+                self.push(inbox, sender, id, body);
+            }
+        }
+        let placed = self.append(device, conversation, message_id, epoch, Body::Commit { payload, change })?;
+        if !known {
+            self.logs.get_mut(&id).unwrap().group_info = Some(group_info);
+        }
+        Ok(placed)
+    }
+
+    fn append(
+        &mut self,
+        device: DeviceId,
+        conversation: ConversationId,
+        message_id: MessageId,
+        epoch: u64,
+        body: Body,
+    ) -> Result<(u64, u64), Problem> {
+        if let Some(code) = self.refuse.pop_front() {
+            return refuse(code);
+        }
+        let account = self.devices[&device].account;
+        let id = LogId::from(conversation);
+        let Some(log) = self.logs.get_mut(&id).filter(|log| log.members.contains(&account)) else {
+            return refuse(Code::NotFound);
+        };
+        if let Some(placed) = log.sent.get(&(message_id, device)) {
+            return Ok(*placed);
+        }
+        let (now_epoch, head) = (log.epoch, log.head());
+        if epoch != now_epoch {
+            let mut problem = Problem::new(Code::StaleEpoch, "another epoch");
+            problem.epoch = Some(now_epoch);
+            problem.head = Some(head);
+            return Err(problem);
+        }
+        if self.is_withheld(id, account) {
+            return refuse(Code::Blocked);
+        }
+        Ok(self.push(id, Sender { account, device }, message_id, body))
+    }
+
+    fn push(&mut self, id: LogId, sender: Sender, message_id: MessageId, body: Body) -> (u64, u64) {
+        let log = self.logs.entry(id).or_default();
+        let seq = log.head() + 1;
+        let counts = matches!(body, Body::Message { silent: false, .. });
+        let is_commit = matches!(body, Body::Commit { .. });
+        log.ordinal += u64::from(counts);
+        let entry = Entry {
+            log: id,
+            seq,
+            time_ms: self.now_ms,
+            epoch: log.epoch,
+            message_id,
+            sender,
+            commit_seq: if is_commit { seq } else { log.commit_seq },
+            ordinal: log.ordinal,
+            expires_ms: self.now_ms + 1_000_000_000,
+            body,
+        };
+        log.epoch += u64::from(is_commit);
+        log.commit_seq = entry.commit_seq;
+        log.sent.insert((message_id, sender.device), (seq, self.now_ms));
+        log.entries.push(Some(entry.clone()));
+        let inbox = DeviceId::from_bytes(id.as_conversation().as_bytes().to_owned());
+        if self.devices.contains_key(&inbox) {
+            let to: Vec<ConnectionId> = self.connections_of(|device| device == inbox);
+            self.out.extend(to.into_iter().map(|to| (to, ServerFrame::Entry(entry.clone()))));
+        } else {
+            self.tell(id.as_conversation(), Some(sender.device), &ServerFrame::Entry(entry));
+        }
+        (seq, self.now_ms)
+    }
+
+    fn connections_of(&self, which: impl Fn(DeviceId) -> bool) -> Vec<ConnectionId> {
+        let of = self.connections.iter().filter(|(_, of)| of.is_some_and(&which));
+        of.map(|(connection, _)| *connection).collect()
+    }
+
+    fn tell(&mut self, conversation: ConversationId, except: Option<DeviceId>, frame: &ServerFrame) {
+        let id = LogId::from(conversation);
+        let members = &self.logs[&id].members;
+        let to = self.connections_of(|device| {
+            let account = self.devices[&device].account;
+            Some(device) != except && members.contains(&account) && !self.is_withheld(id, account)
+        });
+        self.out.extend(to.into_iter().map(|to| (to, frame.clone())));
+    }
+
+    fn cursor(&mut self, device: DeviceId, log: LogId, seq: u64) {
+        let account = self.devices[&device].account;
+        let head = self.logs.get(&log).map_or(0, TestLog::head);
+        assert!(seq <= head, "a cursor beyond the head");
+        let cursor = self.devices.get_mut(&device).unwrap().cursors.entry(log).or_default();
+        *cursor = (*cursor).max(seq);
+        if log != LogId::from(device) {
+            let conversation = log.as_conversation();
+            self.watermark(conversation, account, |watermark| watermark.delivered = watermark.delivered.max(seq));
+        }
+    }
+
+    fn watermark(&mut self, conversation: ConversationId, account: AccountId, raise: impl Fn(&mut Watermark)) {
+        let Some(log) = self.logs.get_mut(&conversation.into()) else { return };
+        let now_ms = self.now_ms;
+        let (watermark, at_ms) =
+            log.watermarks.entry(account).or_insert((Watermark { account, delivered: 0, read: 0 }, 0));
+        let before = *watermark;
+        raise(watermark);
+        let after = *watermark;
+        if before != after {
+            *at_ms = now_ms;
+            self.tell(conversation, None, &ServerFrame::Receipt { conversation, watermark: after });
+        }
+    }
+}
+
+fn parse_token(token: &str) -> Option<(DeviceId, u64)> {
+    let (device, generation) = token.rsplit_once('.')?;
+    Some((device.parse().ok()?, generation.parse().ok()?))
+}
+
+fn placed(conversation: ConversationId, message_id: MessageId, result: Result<(u64, u64), Problem>) -> ServerFrame {
+    match result {
+        Ok((seq, time_ms)) => ServerFrame::Appended { conversation, message_id, seq, time_ms },
+        Err(problem) => ServerFrame::Refused(Refused {
+            conversation,
+            message_id,
+            code: problem.code,
+            detail: problem.detail,
+            retry_after_ms: problem.retry_after_ms,
+            epoch: problem.epoch,
+            head: problem.head,
+        }),
+    }
+}
