@@ -12,15 +12,6 @@ pub enum Change {
     Delete,
 }
 
-impl Change {
-    fn bytes(&self) -> usize {
-        match self {
-            Change::Put { value, .. } => value.len(),
-            Change::Delete => 0,
-        }
-    }
-}
-
 /// What a batch asserts of one row before anything is written. A row that has expired is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assert {
@@ -29,26 +20,41 @@ pub enum Assert {
     Equals(Bytes),
 }
 
-/// Asserts and changes in one partition of one family; all of them or none. Nothing happens until it is given to
-/// `Store::commit`.
+/// Asserts and changes in one partition of one family; all of them or none. A row is changed once at most. Nothing
+/// happens until the batch is given to `Store::commit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a batch does nothing until it is committed"]
 pub struct Batch {
     pub(crate) family: Family,
     pub(crate) partition: Partition,
     pub(crate) asserts: Vec<(Table, RowKey, Assert)>,
-    pub(crate) changes: Vec<(Table, RowKey, Change)>,
+    pub(crate) changes: Vec<Changed>,
+    /// Of all values.
+    pub(crate) bytes: usize,
+}
+
+/// A change of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    pub table: Table,
+    pub row: RowKey,
+    pub change: Change,
+    /// Number of the last assert about this row.
+    pub assert: Option<usize>,
 }
 
 impl Batch {
     pub fn new(family: Family, partition: impl AsRef<[u8]>) -> Self {
-        Self { family, partition: Bytes::copy_from_slice(partition.as_ref()), asserts: Vec::new(), changes: Vec::new() }
+        let partition = Bytes::copy_from_slice(partition.as_ref());
+        assert!(partition.len() <= limit::ROW_KEY_MAX_BYTES, "a partition of {} bytes in {family:?}", partition.len());
+        Self { family, partition, asserts: Vec::new(), changes: Vec::new(), bytes: 0 }
     }
 
     /// Asserts are numbered from 0 in the order of these calls; `CommitError::Conflict` names the first that failed.
     pub fn assert(mut self, table: Table, row: impl AsRef<[u8]>, assert: Assert) -> Self {
         self.check_row(table, row.as_ref());
         self.asserts.push((table, Bytes::copy_from_slice(row.as_ref()), assert));
+        assert!(self.asserts.len() <= limit::BATCH_MAX_ROWS, "a batch of more than {} asserts", limit::BATCH_MAX_ROWS);
         self
     }
 
@@ -72,18 +78,16 @@ impl Batch {
         self.changes.is_empty()
     }
 
-    /// What only the whole batch can show.
-    pub(crate) fn check(&self) {
-        let bytes: usize = self.changes.iter().map(|(.., change)| change.bytes()).sum();
-        assert!(bytes <= limit::BATCH_MAX_BYTES, "a batch of {bytes} bytes");
-    }
-
     fn change(&mut self, table: Table, row: &[u8], change: Change) {
         self.check_row(table, row);
         if let Change::Put { value, .. } = &change {
             assert!(value.len() <= limit::VALUE_MAX_BYTES, "a value of {} bytes in {table:?}", value.len());
+            self.bytes += value.len();
+            assert!(self.bytes <= limit::BATCH_MAX_BYTES, "a batch of {} bytes", self.bytes);
         }
-        self.changes.push((table, Bytes::copy_from_slice(row), change));
+        debug_assert!(!self.changes.iter().any(|other| other.table == table && other.row == row), "one change per row");
+        let assert = self.asserts.iter().rposition(|(other, asserted, _)| *other == table && asserted == row);
+        self.changes.push(Changed { table, row: Bytes::copy_from_slice(row), change, assert });
         assert!(self.changes.len() <= limit::BATCH_MAX_ROWS, "a batch of more than {} rows", limit::BATCH_MAX_ROWS);
     }
 
@@ -114,7 +118,9 @@ impl MergeRow {
         value: impl Into<Bytes>,
     ) -> Self {
         assert_eq!(table.mode(), Mode::Merge, "{table:?} is written by commit");
-        assert!(row.as_ref().len() <= limit::ROW_KEY_MAX_BYTES, "a row key is too long in {table:?}");
+        for key in [partition.as_ref(), row.as_ref()] {
+            assert!(key.len() <= limit::ROW_KEY_MAX_BYTES, "a key of {} bytes in {table:?}", key.len());
+        }
         Self {
             table,
             partition: Bytes::copy_from_slice(partition.as_ref()),

@@ -44,6 +44,7 @@ impl Store {
         self.engine.get_many(keys)
     }
 
+    /// Not for tables that are only looked up, see [`crate::table::Access`].
     pub async fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
         self.engine.scan(scan)
     }

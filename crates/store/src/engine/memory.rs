@@ -6,13 +6,13 @@
 //! side. Several stores may be open at once, as the nodes of a cluster would.
 
 use super::{Budget, Engine};
-use crate::batch::{Assert, Batch, Change, MergeRow};
+use crate::batch::{Assert, Batch, Change, Changed, MergeRow};
 use crate::clock::Clock;
 use crate::error::{CommitError, StoreError};
 use crate::key::{Key, Partition, Row, RowKey, Scan};
 use crate::stats::Stats;
 use crate::store::{MERGE_DELAY_MAX_MS, Store};
-use crate::table::{Mode, Table};
+use crate::table::{Access, Mode, Table};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -111,6 +111,7 @@ impl Memory {
     }
 
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
+        assert!(scan.table.access() == Access::Scan, "{:?} has no order", scan.table);
         let now_ms = self.disk.clock.now_ms();
         let disk = self.lock()?;
         let Some(rows) = disk.rows.get(&(scan.table, scan.partition.clone())) else { return Ok(Vec::new()) };
@@ -203,7 +204,7 @@ impl Disk {
                 return Err(CommitError::Conflict(index));
             }
         }
-        for (table, row, change) in batch.changes {
+        for Changed { table, row, change, .. } in batch.changes {
             let rows = self.rows.entry((table, batch.partition.clone())).or_default();
             match change {
                 Change::Put { value, expires_ms } => rows.insert(row, Cell { value, expires_ms, version: 0 }),

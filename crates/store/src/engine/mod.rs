@@ -41,7 +41,6 @@ impl Engine {
     }
 
     pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        batch.check();
         match self {
             Engine::Memory(engine) => engine.commit(batch).await,
             Engine::Embedded(engine) => engine.commit(batch).await,
