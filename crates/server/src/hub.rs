@@ -274,3 +274,50 @@ impl Drop for Poll<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    fn sender(account: u8, device: u8) -> Sender {
+        Sender { account: AccountId::from_bytes([account; 16]), device: DeviceId::from_bytes([device; 16]) }
+    }
+
+    #[test]
+    fn a_device_has_one_connection_and_leaving_late_harms_nobody() {
+        let hub = Hub::new();
+        let (old, new) = (Outbox::new(), Outbox::new());
+        hub.join(sender(1, 1), &old).unwrap();
+        hub.join(sender(1, 1), &new).unwrap();
+        assert!(old.is_closed() && !new.is_closed());
+        hub.leave(sender(1, 1), &old);
+        assert_eq!(hub.sessions(), 1);
+        hub.leave(sender(1, 1), &new);
+        assert_eq!(hub.sessions(), 0);
+        assert!(hub.shards.iter().all(|shard| lock(shard).is_empty()));
+    }
+
+    #[test]
+    fn after_a_shutdown_nobody_comes_in() {
+        let hub = Hub::new();
+        let (inside, late) = (Outbox::new(), Outbox::new());
+        hub.join(sender(1, 1), &inside).unwrap();
+        hub.shut_down();
+        assert!(inside.is_closed());
+        assert_eq!(hub.join(sender(2, 2), &late).unwrap_err().code, Code::ShuttingDown);
+    }
+
+    #[test]
+    fn a_poll_that_is_woken_before_it_waits_does_not_wait() {
+        let hub = Hub::new();
+        let poll = hub.poll(sender(1, 1));
+        assert!(poll.woken().now_or_never().is_none());
+        hub.wake(sender(1, 1).account, &[]);
+        assert!(poll.woken().now_or_never().is_some());
+        let more: Vec<Poll<'_>> = (0..POLLS_PER_DEVICE_MAX).map(|_| hub.poll(sender(1, 1))).collect();
+        assert!(poll.is_over() && more.iter().all(|poll| !poll.is_over()));
+        drop((poll, more));
+        assert!(hub.shards.iter().all(|shard| lock(shard).is_empty()));
+    }
+}

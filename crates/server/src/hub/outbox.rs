@@ -334,3 +334,133 @@ impl Pusher<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use tidings_proto::codec::{Format, StoredEntry};
+    use tidings_proto::entry::{Body, Entry, Sender};
+    use tidings_proto::id::{AccountId, DeviceId, MessageId};
+
+    fn entry(log: u16, seq: u64, bytes: usize) -> Arc<LiveEntry> {
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&log.to_be_bytes());
+        let entry = Entry {
+            log: LogId::from_bytes(id),
+            seq,
+            time_ms: 1,
+            epoch: 1,
+            message_id: MessageId::new(1, [0; 10]),
+            sender: Sender { account: AccountId::from_bytes([1; 16]), device: DeviceId::from_bytes([2; 16]) },
+            commit_seq: 1,
+            ordinal: seq,
+            expires_ms: 2,
+            body: Body::Message { payload: vec![0; bytes].into(), silent: false },
+        };
+        let stored = StoredEntry::encode(&entry);
+        LiveEntry::new(entry, stored)
+    }
+
+    /// What a client would read now.
+    fn taken(outbox: &Outbox) -> Vec<ServerFrame> {
+        let mut frames = Vec::new();
+        match outbox.take(&mut frames).now_or_never() {
+            Some(Taken::Frames { .. }) => {
+                frames.into_iter().map(|frame| Format::Cbor.decode(&frame.encode(Format::Cbor)).unwrap()).collect()
+            }
+            Some(Taken::Goodbye(Goodbye { code, detail, retry_after_ms })) => {
+                vec![ServerFrame::Goodbye { code, detail, retry_after_ms }]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn pong(nonce: u64) -> Outgoing {
+        Outgoing::Frame(Box::new(ServerFrame::Pong { nonce }))
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_as_moved_once_there_is_room() {
+        let outbox = Outbox::new();
+        for seq in 1..=SESSION_QUEUE_MAX_FRAMES as u64 + 5 {
+            outbox.pusher().live(&entry(1, seq, 10));
+        }
+        let frames = taken(&outbox);
+        assert_eq!(frames.len(), SESSION_QUEUE_MAX_FRAMES + 1);
+        let (log, head) = (entry(1, 1, 0).entry.log, SESSION_QUEUE_MAX_FRAMES as u64 + 5);
+        assert_eq!(frames.last(), Some(&ServerFrame::Moved { log, head }));
+        assert_eq!((taken(&outbox), outbox.take_shed()), (vec![], 5));
+        // With room again, live entries flow again.
+        outbox.pusher().live(&entry(1, 600, 10));
+        assert!(matches!(taken(&outbox)[..], [ServerFrame::Entry(_)]));
+    }
+
+    #[test]
+    fn bytes_are_bounded_too_and_other_logs_still_fit() {
+        let outbox = Outbox::new();
+        for seq in 1..=20 {
+            outbox.pusher().live(&entry(1, seq, 60_000));
+        }
+        outbox.pusher().live(&entry(2, 1, 10));
+        let frames = taken(&outbox);
+        let entries = frames.iter().filter(|frame| matches!(frame, ServerFrame::Entry(_))).count();
+        assert_eq!((entries, frames.len()), (QUEUE_MAX_BYTES / 60_200 + 1, QUEUE_MAX_BYTES / 60_200 + 2));
+    }
+
+    #[test]
+    fn too_many_moved_logs_end_the_connection() {
+        let outbox = Outbox::new();
+        for log in 0..=MOVED_MAX_LOGS as u16 {
+            assert!(!outbox.is_closed());
+            outbox.pusher().moved(entry(log, 1, 0).entry.log, 9);
+        }
+        assert!(outbox.is_closed());
+        assert!(matches!(taken(&outbox)[..], [ServerFrame::Goodbye { code: Code::Timeout, .. }]));
+        assert_eq!(taken(&outbox), vec![]);
+    }
+
+    #[test]
+    fn receipts_of_one_member_become_the_newest_and_signals_go_first() {
+        let outbox = Outbox::new();
+        let conversation = entry(1, 1, 0).entry.log.as_conversation();
+        let mark = |delivered, read| Watermark { account: AccountId::from_bytes([7; 16]), delivered, read };
+        for (delivered, read) in [(1, 0), (3, 0), (3, 2), (2, 1)] {
+            outbox.pusher().receipt(conversation, mark(delivered, read));
+        }
+        assert_eq!(taken(&outbox), [ServerFrame::Receipt { conversation, watermark: mark(3, 2) }]);
+        let sender = entry(1, 1, 0).entry.sender;
+        let signal = Arc::new(LiveSignal { conversation, sender, payload: vec![1].into() });
+        for _ in 0..SESSION_QUEUE_MAX_FRAMES {
+            outbox.pusher().signal(&signal);
+        }
+        assert_eq!(taken(&outbox).len(), SIGNALS_QUEUE_MAX_FRAMES);
+    }
+
+    #[test]
+    fn answers_give_credit_back_when_the_writer_takes_them() {
+        let outbox = Outbox::new();
+        let room = || poll_fn(|cx| outbox.poll_room(cx)).now_or_never().is_some();
+        for nonce in 0..APPENDS_IN_FLIGHT_MAX as u64 {
+            assert!(room());
+            outbox.credit(1);
+            outbox.pusher().answer(pong(nonce), 1);
+        }
+        assert!(!room());
+        assert_eq!(taken(&outbox).len(), APPENDS_IN_FLIGHT_MAX);
+        assert!(room());
+    }
+
+    #[test]
+    fn goodbye_comes_after_the_last_answer() {
+        let outbox = Outbox::new();
+        outbox.credit(1);
+        outbox.close(Goodbye::new(Code::ShuttingDown, "first"));
+        outbox.close(Goodbye::new(Code::Replaced, "second"));
+        outbox.pusher().live(&entry(1, 1, 0));
+        assert_eq!(taken(&outbox), vec![]);
+        outbox.pusher().answer(pong(1), 1);
+        assert_eq!(taken(&outbox), [ServerFrame::Pong { nonce: 1 }]);
+        assert!(matches!(taken(&outbox)[..], [ServerFrame::Goodbye { code: Code::ShuttingDown, .. }]));
+    }
+}

@@ -3,19 +3,14 @@
 //! Stored after each commit (`Table::Roster`), and brought up to date from the log when it is behind: every entry names
 //! the newest commit at or before it, so the commits that are missing are found by walking back.
 
+use crate::stored;
 use serde::{Deserialize, Serialize};
-use tidings_proto::codec;
 use tidings_proto::entry::{Body, ConversationKind, Entry, Sender};
 use tidings_proto::id::{AccountId, DeviceId, LogId, MessageId};
 use tidings_store::batch::Batch;
 use tidings_store::log::{Head, Log};
 use tidings_store::table::Family;
 use tidings_store::{Key, Store, StoreError, Table};
-
-use bytes::{BufMut, Bytes, BytesMut};
-
-/// Version of the stored form.
-const VERSION: u8 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
@@ -103,7 +98,8 @@ impl Roster {
     /// The roster as of `head`; `None` if this is no conversation.
     pub async fn load(store: &Store, log: &Log, id: LogId, head: &Head) -> Result<Option<Self>, StoreError> {
         let row = store.get(&Key::new(Table::Roster, id.as_bytes(), [])).await?;
-        let mut roster = row.map(|row| Self::decode(&row)).transpose()?;
+        let row = row.map(|row| stored::decode::<Self>(Table::Roster, row)).transpose()?;
+        let mut roster = row.map(|row| row.value);
         let mut missing = Vec::new();
         let mut seq = head.commit_seq;
         while seq > roster.as_ref().map_or(0, |roster| roster.commit_seq) {
@@ -124,28 +120,102 @@ impl Roster {
 
     /// Keeps it for the next load. Whoever loses a race here leaves a roster that is behind, which is harmless.
     pub async fn save(&self, store: &Store, id: LogId) {
-        let batch = Batch::new(Family::Conversation, id.as_bytes()).put(Table::Roster, [], self.encode());
+        let batch = Batch::new(Family::Conversation, id.as_bytes()).put(Table::Roster, [], stored::encode(self));
         if let Err(error) = store.commit(batch).await {
             tracing::debug!(%error, "a roster was not kept; the next load rebuilds it");
-        }
-    }
-
-    fn encode(&self) -> Bytes {
-        let cbor = codec::to_cbor(self);
-        let mut out = BytesMut::with_capacity(1 + cbor.len());
-        out.put_u8(VERSION);
-        out.extend_from_slice(&cbor);
-        out.freeze()
-    }
-
-    fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        match row.split_first() {
-            Some((&VERSION, cbor)) => codec::from_cbor(cbor).map_err(|error| damaged(error.to_string())),
-            _ => Err(damaged("roster of unknown version".into())),
         }
     }
 }
 
 fn damaged(what: String) -> StoreError {
     StoreError::Damaged(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_proto::entry::Change;
+    use tidings_store::Clock;
+    use tidings_store::log::NewEntry;
+
+    fn device(account: u8, device: u8) -> Sender {
+        Sender { account: AccountId::from_bytes([account; 16]), device: DeviceId::from_bytes([device; 16]) }
+    }
+
+    fn message_id(number: u8) -> MessageId {
+        MessageId::new(1, [number; 10])
+    }
+
+    fn change(create: Option<ConversationKind>, added: &[Sender], removed: &[Sender]) -> Body {
+        let change = Change { create, added: added.to_vec(), removed: removed.to_vec(), external: false };
+        Body::Commit { payload: Default::default(), change }
+    }
+
+    async fn filled(log: &Log, id: LogId, bodies: Vec<Body>) -> Head {
+        let mut head = Head::default();
+        for (number, body) in bodies.into_iter().enumerate() {
+            let sender = device(1, 1);
+            // Messages live for a moment only, commits for ever.
+            let expires_in_ms = matches!(body, Body::Message { .. }).then_some(0);
+            let new = NewEntry { message_id: message_id(number as u8), sender, epoch: head.epoch, body, expires_in_ms };
+            head = log.append(id, &head, &[new], 1_000).await.unwrap().head;
+        }
+        head
+    }
+
+    #[tokio::test]
+    async fn a_roster_follows_the_commits_also_from_behind_and_over_expired_entries() {
+        let store = Store::memory(Clock::new(|| 2_000));
+        let log = Log::new(store.clone());
+        let id = LogId::from_bytes([9; 16]);
+        let message = || Body::Message { payload: Default::default(), silent: false };
+        let create = change(Some(ConversationKind::Direct), &[device(2, 1), device(1, 1)], &[]);
+        let bodies = vec![
+            create,
+            message(),
+            message(),
+            change(None, &[device(2, 2)], &[device(2, 1)]),
+            message(),
+            change(None, &[], &[device(2, 2)]),
+            message(),
+        ];
+        let head = filled(&log, id, bodies.clone()).await;
+        assert!(log.entry(id, 5).await.unwrap().is_none());
+        let roster = Roster::load(&store, &log, id, &head).await.unwrap().unwrap();
+        assert_eq!((roster.commit_seq, roster.commit_id), (6, message_id(5)));
+        assert!(roster.has(device(1, 1)) && !roster.has(device(2, 1)) && !roster.has(device(2, 2)));
+        // Both people stay, whatever their devices do.
+        assert_eq!(roster.peer(device(1, 1).account), Some(device(2, 2).account));
+        assert_eq!(roster.peer(device(3, 3).account), None);
+
+        // Kept as of its first commit, it is brought up from there.
+        let first = log.entry(id, 1).await.unwrap().unwrap().decode().unwrap();
+        Roster::apply(None, &first).unwrap().save(&store, id).await;
+        assert_eq!(Roster::load(&store, &log, id, &head).await.unwrap(), Some(roster.clone()));
+        roster.save(&store, id).await;
+        assert_eq!(Roster::load(&store, &log, id, &head).await.unwrap(), Some(roster));
+    }
+
+    #[tokio::test]
+    async fn a_log_without_a_creation_is_no_conversation() {
+        let store = Store::memory(Clock::new(|| 2_000));
+        let log = Log::new(store.clone());
+        let id = LogId::from_bytes([9; 16]);
+        assert_eq!(Roster::load(&store, &log, id, &Head::default()).await.unwrap(), None);
+        let head = filled(&log, id, vec![Body::Message { payload: Default::default(), silent: false }]).await;
+        assert_eq!(Roster::load(&store, &log, id, &head).await.unwrap(), None);
+    }
+
+    #[test]
+    fn the_stored_form_of_a_roster_does_not_change() {
+        let member = |number: u8| Member {
+            account: AccountId::from_bytes([number; 16]),
+            devices: vec![DeviceId::from_bytes([number + 16; 16])],
+            since_seq: 1,
+        };
+        let members = vec![member(1), member(2)];
+        let roster = Roster { kind: ConversationKind::Direct, members, commit_seq: 7, commit_id: message_id(3) };
+        let hex: String = stored::encode(&roster).iter().map(|byte| format!("{byte:02x}")).collect();
+        insta::assert_snapshot!("roster_stored", hex);
+    }
 }

@@ -1,0 +1,11 @@
+//! Stories of the live path, over real sockets with opaque payloads.
+
+mod appends;
+mod bad_input;
+mod blocks;
+mod catching_up;
+mod commits;
+mod delivery;
+mod ending;
+mod peer;
+mod world;
