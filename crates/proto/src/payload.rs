@@ -79,7 +79,22 @@ impl<'de> Deserialize<'de> for Payload {
         if deserializer.is_human_readable() {
             deserializer.deserialize_str(Visitor)
         } else {
-            deserializer.deserialize_bytes(Visitor)
+            // Not `deserialize_bytes`: ciborium takes that for at most 4 KiB.
+            deserializer.deserialize_byte_buf(Visitor)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{from_cbor, to_cbor};
+
+    #[test]
+    fn payloads_of_any_length_come_back() {
+        for bytes in [0, 1, 4_095, 4_096, 4_097, 100_000] {
+            let payload = Payload::from(vec![7; bytes]);
+            assert_eq!(from_cbor::<Payload>(&to_cbor(&payload)).unwrap(), payload, "{bytes}");
         }
     }
 }
