@@ -5,6 +5,7 @@
 
 use super::bundle::CommitBundle;
 use super::error::MlsError;
+use super::held::{Row, read_row};
 use super::identity::sender;
 use super::key_package::{Invitee, lifetime};
 use super::policy::{self, Author, Effect, Rules};
@@ -15,7 +16,7 @@ use openmls::prelude::{
     LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
     SenderRatchetConfiguration,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Change, ConversationKind, Sender};
@@ -65,15 +66,6 @@ impl Committed {
     }
 }
 
-/// A row of `mls_group`.
-#[derive(Clone)]
-pub(super) struct Row {
-    pub group_id: GroupId,
-    pub kind: ConversationKind,
-    pub joining: bool,
-    pub pending: Option<[u8; 32]>,
-}
-
 impl Mls {
     /// Makes the group of a new conversation, with the commit that adds everybody else: the log's first entry.
     /// `kind`: [`ConversationKind::Direct`] for the two accounts that the conversation's id follows from.
@@ -88,7 +80,7 @@ impl Mls {
         atomically(connection, || {
             self.delete(connection, conversation)?;
             let group_id = group_id(conversation, 0);
-            let mut group = MlsGroup::builder()
+            let group = MlsGroup::builder()
                 .with_group_id(group_id.clone())
                 .ciphersuite(CIPHERSUITE)
                 .with_capabilities(capabilities())
@@ -101,8 +93,8 @@ impl Mls {
                 .sender_ratchet_configuration(ratchet())
                 .build(&self.provider(connection), &self.identity, self.credential_with_key())
                 .map_err(MlsError::internal)?;
-            write_row(connection, conversation, &Row { group_id, kind, joining: false, pending: None })?;
-            let mut bundle = self.commit(connection, conversation, &mut group, Intent::Add(invitees), now_s)?;
+            let row = Row::new(group_id, kind);
+            let mut bundle = self.commit(connection, conversation, row, group, Intent::Add(invitees), now_s)?;
             bundle.change.create = Some(kind);
             bundle.change.added.insert(0, self.identity.sender());
             Ok(bundle)
@@ -139,20 +131,22 @@ impl Mls {
     pub fn merge_pending(&self, connection: &Connection, conversation: ConversationId) -> Result<Committed, MlsError> {
         atomically(connection, || {
             let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
-            let mut group = self.load(connection, &row)?;
-            write_row(connection, conversation, &Row { joining: false, pending: None, ..row.clone() })?;
-            let own = self.identity.credential.clone();
-            if row.joining {
+            let mut group = self.open(connection, conversation, &row)?;
+            let effect = if row.joining {
                 // Whom it replaced is not known any more, and would be nobody but this device itself.
-                let effect = Effect { author: own.clone(), added: vec![own], removed: vec![], updated: vec![] };
-                return Ok(Committed::new(group.epoch().as_u64(), true, false, effect));
-            }
-            let staged = group.pending_commit().ok_or(MlsError::Replay)?;
-            let author = Author::Member(group.own_leaf_index());
-            let rules = self.rules(conversation, row.kind);
-            let effect = policy::check_commit(&group, staged, author, &rules, &self.verified)?;
-            group.merge_pending_commit(&self.provider(connection)).map_err(MlsError::internal)?;
-            Ok(Committed::new(group.epoch().as_u64(), true, false, effect))
+                let own = self.identity.credential.clone();
+                Effect { author: own.clone(), added: vec![own], removed: vec![], updated: vec![] }
+            } else {
+                let staged = group.pending_commit().ok_or(MlsError::Replay)?;
+                let author = Author::Member(group.own_leaf_index());
+                let rules = self.rules(conversation, row.kind);
+                let effect = policy::check_commit(&group, staged, author, &rules, &self.verified)?;
+                group.merge_pending_commit(&self.provider(connection)).map_err(MlsError::internal)?;
+                effect
+            };
+            let committed = Committed::new(group.epoch().as_u64(), true, false, effect);
+            self.hold(connection, conversation, Row { joining: false, pending: None, ..row }, group)?;
+            Ok(committed)
         })
     }
 
@@ -166,50 +160,42 @@ impl Mls {
             if row.pending.is_none() {
                 return Ok(());
             }
-            let mut group = self.load(connection, &row)?;
+            let mut group = self.open(connection, conversation, &row)?;
             if group.epoch().as_u64() == 0 {
                 // A group that nobody else ever saw.
                 return self.delete(connection, conversation);
             }
             group.clear_pending_commit(&Storage(connection))?;
-            write_row(connection, conversation, &Row { pending: None, ..row })
+            self.hold(connection, conversation, Row { pending: None, ..row }, group)
         })
-    }
-
-    /// Forgets the group.
-    pub fn delete(&self, connection: &Connection, conversation: ConversationId) -> Result<(), MlsError> {
-        if let Some(row) = read_row(connection, conversation)? {
-            Storage(connection).remove_group(&row.group_id)?;
-        }
-        connection
-            .prepare_cached("DELETE FROM mls_group WHERE conversation = ?1")?
-            .execute([conversation.as_bytes()])?;
-        Ok(())
     }
 
     pub fn state(&self, connection: &Connection, conversation: ConversationId) -> Result<State, MlsError> {
         let Some(row) = read_row(connection, conversation)? else { return Ok(State::Absent) };
-        let group = match self.load(connection, &row) {
+        let group = match self.open(connection, conversation, &row) {
             Err(MlsError::NoGroup) => return Ok(State::Absent),
             group => group?,
         };
         let epoch = group.epoch().as_u64();
-        Ok(match (row.joining, group.is_active()) {
+        let state = match (row.joining, group.is_active()) {
             (true, _) => State::Joining { epoch },
             (false, true) => State::Member { epoch, pending: row.pending.is_some() },
             (false, false) => State::Removed,
-        })
+        };
+        self.hand_back(conversation, &row, group);
+        Ok(state)
     }
 
     /// The epoch that a message sent now must name.
     pub fn epoch(&self, connection: &Connection, conversation: ConversationId) -> Result<u64, MlsError> {
-        Ok(self.usable(connection, conversation)?.1.epoch().as_u64())
+        self.ask(connection, conversation, |group| Ok(group.epoch().as_u64()))
     }
 
     /// Everybody in it, this device too.
     pub fn members(&self, connection: &Connection, conversation: ConversationId) -> Result<Vec<Credential>, MlsError> {
-        let (_, group) = self.usable(connection, conversation)?;
-        group.members().map(|member| self.verified.read(&member.credential)).collect()
+        self.ask(connection, conversation, |group| {
+            group.members().map(|member| self.verified.read(&member.credential)).collect()
+        })
     }
 
     /// The same on every member's device, and only there, as long as they agree on everything: for comparing.
@@ -218,7 +204,7 @@ impl Mls {
         connection: &Connection,
         conversation: ConversationId,
     ) -> Result<Vec<u8>, MlsError> {
-        Ok(self.usable(connection, conversation)?.1.epoch_authenticator().as_slice().to_vec())
+        self.ask(connection, conversation, |group| Ok(group.epoch_authenticator().as_slice().to_vec()))
     }
 
     /// A key that every member has in this epoch (RFC 9420 section 8.5): for calls.
@@ -230,8 +216,9 @@ impl Mls {
         context: &[u8],
         bytes: usize,
     ) -> Result<Vec<u8>, MlsError> {
-        let (_, group) = self.usable(connection, conversation)?;
-        group.export_secret(&self.crypto, label, context, bytes).map_err(MlsError::internal)
+        self.ask(connection, conversation, |group| {
+            group.export_secret(&self.crypto, label, context, bytes).map_err(MlsError::internal)
+        })
     }
 
     fn change(
@@ -242,11 +229,11 @@ impl Mls {
         now_s: u64,
     ) -> Result<CommitBundle, MlsError> {
         atomically(connection, || {
-            let (row, mut group) = self.usable(connection, conversation)?;
+            let (row, group) = self.usable(connection, conversation)?;
             if row.pending.is_some() {
                 return Err(MlsError::PendingCommit);
             }
-            self.commit(connection, conversation, &mut group, intent, now_s)
+            self.commit(connection, conversation, row, group, intent, now_s)
         })
     }
 
@@ -255,13 +242,14 @@ impl Mls {
         &self,
         connection: &Connection,
         conversation: ConversationId,
-        group: &mut MlsGroup,
+        row: Row,
+        mut group: MlsGroup,
         intent: Intent<'_>,
         now_s: u64,
     ) -> Result<CommitBundle, MlsError> {
         let provider = self.provider(connection);
         let epoch = group.epoch().as_u64();
-        let (packages, removed) = self.plan(group, intent, now_s)?;
+        let (packages, removed) = self.plan(&group, intent, now_s)?;
         let mut joiners = Vec::with_capacity(packages.len());
         for (device, package) in &packages {
             joiners.push((*device, self.key_package_ref(package)?));
@@ -284,12 +272,12 @@ impl Mls {
             .map_err(MlsError::invalid)?
             .stage_commit(&provider)
             .map_err(MlsError::internal)?;
-        let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
         let staged = group.pending_commit().ok_or_else(|| MlsError::internal("no commit after staging one"))?;
         let author = Author::Member(group.own_leaf_index());
-        policy::check_commit(group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
+        policy::check_commit(&group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
         let bundle = CommitBundle::new(epoch, change, &joiners, messages)?;
-        write_row(connection, conversation, &Row { pending: Some(fingerprint(&bundle.payload)), ..row })?;
+        let row = Row { pending: Some(fingerprint(&bundle.payload)), ..row };
+        self.hold(connection, conversation, row, group)?;
         Ok(bundle)
     }
 
@@ -313,35 +301,6 @@ impl Mls {
                 Ok((vec![], removed))
             }
             Intent::Update => Ok((vec![], vec![])),
-        }
-    }
-
-    /// The group, if this device is a member of it now.
-    pub(super) fn usable(
-        &self,
-        connection: &Connection,
-        conversation: ConversationId,
-    ) -> Result<(Row, MlsGroup), MlsError> {
-        let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
-        if row.joining {
-            return Err(MlsError::Joining);
-        }
-        let group = self.load(connection, &row)?;
-        if !group.is_active() {
-            return Err(MlsError::Removed);
-        }
-        Ok((row, group))
-    }
-
-    /// State that cannot be read is as good as lost, and heals in the same way.
-    pub(super) fn load(&self, connection: &Connection, row: &Row) -> Result<MlsGroup, MlsError> {
-        match MlsGroup::load(&Storage(connection), &row.group_id) {
-            Ok(group) => group.ok_or(MlsError::NoGroup),
-            Err(super::storage::StorageError::Sqlite(error)) => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(%error, "the state of an MLS group cannot be read");
-                Err(MlsError::NoGroup)
-            }
         }
     }
 
@@ -407,36 +366,4 @@ pub(super) fn generation(group_id: &GroupId, conversation: ConversationId) -> Op
 /// By which an own commit is known again.
 pub(super) fn fingerprint(payload: &[u8]) -> [u8; 32] {
     Sha256::digest(payload).into()
-}
-
-pub(super) fn read_row(connection: &Connection, conversation: ConversationId) -> Result<Option<Row>, MlsError> {
-    let row = connection
-        .prepare_cached("SELECT group_id, kind, joining, pending FROM mls_group WHERE conversation = ?1")?
-        .query_row([conversation.as_bytes()], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    let Some((group_id, kind, joining, pending)) = row else { return Ok(None) };
-    let kind = match kind {
-        0 => ConversationKind::Direct,
-        1 => ConversationKind::Group,
-        2 => ConversationKind::SelfChat,
-        other => return Err(MlsError::internal(format!("conversation kind {other}"))),
-    };
-    Ok(Some(Row { group_id: GroupId::from_slice(&group_id), kind, joining, pending }))
-}
-
-pub(super) fn write_row(connection: &Connection, conversation: ConversationId, row: &Row) -> Result<(), MlsError> {
-    let kind: u8 = match row.kind {
-        ConversationKind::Direct => 0,
-        ConversationKind::Group => 1,
-        ConversationKind::SelfChat => 2,
-    };
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO mls_group (conversation, group_id, kind, joining, pending)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![conversation.as_bytes(), row.group_id.as_slice(), kind, row.joining, row.pending])?;
-    Ok(())
 }

@@ -2,7 +2,8 @@
 
 use super::bundle::CommitBundle;
 use super::error::MlsError;
-use super::group::{self, CIPHERSUITE, Row, capabilities, join_config};
+use super::group::{self, CIPHERSUITE, capabilities, join_config};
+use super::held::{Row, read_row};
 use super::storage::StorageError;
 use super::{Mls, atomically};
 use openmls::messages::group_info::VerifiableGroupInfo;
@@ -51,9 +52,10 @@ impl Mls {
                 .map_err(refused)?;
             let members = self.check_joined(conversation, kind, &staged)?;
             let group = staged.into_group(&provider).map_err(refused)?;
-            let group_id = group.group_id().clone();
-            group::write_row(connection, conversation, &Row { group_id, kind, joining: false, pending: None })?;
-            Ok(Joined { epoch: group.epoch().as_u64(), members })
+            let joined = Joined { epoch: group.epoch().as_u64(), members };
+            let row = Row::new(group.group_id().clone(), kind);
+            self.hold(connection, conversation, row, group)?;
+            Ok(joined)
         })
     }
 
@@ -91,14 +93,11 @@ impl Mls {
             let members = self.rules(conversation, kind).check_members(group.members(), &self.verified)?;
             let change = Change { added: vec![self.identity.sender()], external: true, ..Change::default() };
             let bundle = CommitBundle::new(epoch, change, &[], messages)?;
-            let row = Row {
-                group_id: group.group_id().clone(),
-                kind,
-                joining: true,
-                pending: Some(group::fingerprint(&bundle.payload)),
-            };
-            group::write_row(connection, conversation, &row)?;
-            Ok((Joined { epoch: group.epoch().as_u64(), members }, bundle))
+            let joined = Joined { epoch: group.epoch().as_u64(), members };
+            let pending = Some(group::fingerprint(&bundle.payload));
+            let row = Row { joining: true, pending, ..Row::new(group.group_id().clone(), kind) };
+            self.hold(connection, conversation, row, group)?;
+            Ok((joined, bundle))
         })
     }
 
@@ -114,11 +113,11 @@ impl Mls {
                 .ok_or_else(|| MlsError::invalid("a welcome to another conversation"))?,
             info.epoch().as_u64(),
         );
-        let Some(row) = group::read_row(connection, conversation)? else { return Ok(()) };
+        let Some(row) = read_row(connection, conversation)? else { return Ok(()) };
         if row.joining {
             return Ok(());
         }
-        let here = match self.load(connection, &row) {
+        let here = match self.open(connection, conversation, &row) {
             Ok(group) => (group::generation(&row.group_id, conversation).unwrap_or(0), group.epoch().as_u64()),
             Err(MlsError::NoGroup) => return Ok(()),
             Err(error) => return Err(error),

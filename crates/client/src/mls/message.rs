@@ -1,7 +1,8 @@
 //! Encrypt, and process what the log says. Everything goes through here in the order of the log, once.
 
 use super::error::MlsError;
-use super::group::{self, Committed, Row};
+use super::group::{Committed, fingerprint};
+use super::held::{Row, read_row};
 use super::policy::{self, Author};
 use super::storage::StorageError;
 use super::{Mls, atomically};
@@ -46,11 +47,12 @@ impl Mls {
         plaintext: &[u8],
     ) -> Result<Encrypted, MlsError> {
         atomically(connection, || {
-            let (_, mut group) = self.usable(connection, conversation)?;
+            let (row, mut group) = self.usable(connection, conversation)?;
             let epoch = group.epoch().as_u64();
             let message = group
                 .create_message(&self.provider(connection), &self.identity, plaintext)
                 .map_err(MlsError::internal)?;
+            self.hold(connection, conversation, row, group)?;
             Ok(Encrypted { epoch, payload: message.to_bytes().map_err(MlsError::internal)? })
         })
     }
@@ -66,8 +68,8 @@ impl Mls {
         if payload.len() > limit::COMMIT_MAX_BYTES {
             return Err(MlsError::invalid("it is too large"));
         }
-        let row = group::read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
-        if row.pending.is_some_and(|own| own == group::fingerprint(payload)) {
+        let row = read_row(connection, conversation)?.ok_or(MlsError::NoGroup)?;
+        if row.pending.is_some_and(|own| own == fingerprint(payload)) {
             return self.merge_pending(connection, conversation).map(Processed::Commit);
         }
         let message = read(payload)?;
@@ -81,7 +83,7 @@ impl Mls {
                 return Err(MlsError::WrongEpoch { message: theirs, group: ours });
             }
             let processed = group.process_message(&self.provider(connection), message).map_err(refused)?;
-            self.settle(connection, conversation, row, &mut group, processed)
+            self.settle(connection, conversation, row, group, processed)
         })
     }
 
@@ -90,7 +92,7 @@ impl Mls {
         connection: &Connection,
         conversation: ConversationId,
         row: Row,
-        group: &mut MlsGroup,
+        group: MlsGroup,
         processed: ProcessedMessage,
     ) -> Result<Processed, MlsError> {
         let author = match processed.sender() {
@@ -103,13 +105,18 @@ impl Mls {
         let sender = self.verified.read(processed.credential())?;
         match processed.into_content() {
             ProcessedMessageContent::ApplicationMessage(message) => {
+                self.hold(connection, conversation, row, group)?;
                 Ok(Processed::Message { sender, plaintext: message.into_bytes() })
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
                 self.accept(connection, conversation, row, group, author, *staged).map(Processed::Commit)
             }
-            ProcessedMessageContent::OwnPrivateMessage => Ok(Processed::Own),
+            ProcessedMessageContent::OwnPrivateMessage => {
+                self.hand_back(conversation, &row, group);
+                Ok(Processed::Own)
+            }
             ProcessedMessageContent::OwnPendingCommit => {
+                self.hand_back(conversation, &row, group);
                 self.merge_pending(connection, conversation).map(Processed::Commit)
             }
             ProcessedMessageContent::ProposalMessage(_) | ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
@@ -123,16 +130,17 @@ impl Mls {
         connection: &Connection,
         conversation: ConversationId,
         row: Row,
-        group: &mut MlsGroup,
+        mut group: MlsGroup,
         author: Author,
         staged: StagedCommit,
     ) -> Result<Committed, MlsError> {
         let rules = self.rules(conversation, row.kind);
-        let effect = policy::check_commit(group, &staged, author, &rules, &self.verified)?;
+        let effect = policy::check_commit(&group, &staged, author, &rules, &self.verified)?;
         let removed_self = staged.self_removed();
         group.merge_staged_commit(&self.provider(connection), staged).map_err(MlsError::internal)?;
-        group::write_row(connection, conversation, &Row { pending: None, ..row })?;
-        Ok(Committed::new(group.epoch().as_u64(), false, removed_self, effect))
+        let committed = Committed::new(group.epoch().as_u64(), false, removed_self, effect);
+        self.hold(connection, conversation, Row { pending: None, ..row }, group)?;
+        Ok(committed)
     }
 }
 

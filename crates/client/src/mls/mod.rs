@@ -5,7 +5,8 @@
 //! * [`key_package`]: packages by which others add this device. * [`group`]: make, change and ask a group.
 //!   * [`join`]: by welcome or external commit. * [`message`]: encrypt, and process what the log says.
 //!   * [`signal`]: what is never stored. * [`safety`]: safety numbers. * [`error`]: what to do next.
-//! * Inside: `policy` (which commits are accepted), `bundle` (what a commit is sent as), `storage`, `provider`.
+//! * Inside: `policy` (which commits are accepted), `bundle` (what a commit is sent as), `held` (rows and loaded
+//!   groups), `storage`, `provider`.
 //!
 //! **The life of an own commit.** A call that makes one returns a [`CommitBundle`] and keeps the commit pending in the
 //! database; nothing changes in the group yet. The caller stores the bundle and sends it until the log answers:
@@ -32,6 +33,7 @@
 mod bundle;
 pub mod error;
 pub mod group;
+mod held;
 pub mod identity;
 pub mod join;
 pub mod key_package;
@@ -60,6 +62,7 @@ pub struct Mls {
     crypto: RustCrypto,
     random: Random,
     verified: policy::Verified,
+    loaded: held::Loaded,
 }
 
 impl Mls {
@@ -70,6 +73,7 @@ impl Mls {
             crypto: RustCrypto::default(),
             random: Random::new(seed),
             verified: policy::Verified::default(),
+            loaded: held::Loaded::default(),
         }
     }
 

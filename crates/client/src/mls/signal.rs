@@ -12,7 +12,6 @@ use super::Mls;
 use super::error::MlsError;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use openmls::prelude::MlsGroup;
 use rusqlite::Connection;
 use tidings_proto::entry::Sender;
 use tidings_proto::id::ConversationId;
@@ -30,14 +29,11 @@ impl Mls {
         conversation: ConversationId,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, MlsError> {
-        let (_, group) = self.usable(connection, conversation)?;
-        let epoch = group.epoch().as_u64();
+        let (epoch, key) = self.signal_key(connection, conversation)?;
         let nonce = self.random.bytes::<NONCE_BYTES>();
         let aad = aad(conversation, self.identity.sender(), epoch);
-        let sealed = self
-            .signal_key(&group, conversation)?
-            .encrypt(&XNonce::from(nonce), Payload { msg: plaintext, aad: &aad })
-            .map_err(MlsError::internal)?;
+        let sealed =
+            key.encrypt(&XNonce::from(nonce), Payload { msg: plaintext, aad: &aad }).map_err(MlsError::internal)?;
         Ok([&epoch.to_be_bytes()[..], &nonce, &sealed].concat())
     }
 
@@ -55,21 +51,27 @@ impl Mls {
         let (epoch, rest) = payload.split_at(EPOCH_BYTES);
         let (nonce, sealed) = rest.split_at(NONCE_BYTES);
         let epoch = u64::from_be_bytes(epoch.try_into().expect("the length was checked"));
-        let (_, group) = self.usable(connection, conversation)?;
-        let ours = group.epoch().as_u64();
+        let (ours, key) = self.signal_key(connection, conversation)?;
         if epoch != ours {
             return Err(MlsError::WrongEpoch { message: epoch, group: ours });
         }
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().expect("the length was checked");
-        self.signal_key(&group, conversation)?
-            .decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &aad(conversation, sender, epoch) })
+        key.decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &aad(conversation, sender, epoch) })
             .map_err(|_| MlsError::Undecryptable { why: "a signal that its sender did not make".into() })
     }
 
-    fn signal_key(&self, group: &MlsGroup, conversation: ConversationId) -> Result<XChaCha20Poly1305, MlsError> {
-        let key = group.export_secret(&self.crypto, LABEL, conversation.as_bytes(), 32).map_err(MlsError::internal)?;
-        let key = Zeroizing::new(key);
-        XChaCha20Poly1305::new_from_slice(&key).map_err(MlsError::internal)
+    /// The epoch, and its key.
+    fn signal_key(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+    ) -> Result<(u64, XChaCha20Poly1305), MlsError> {
+        self.ask(connection, conversation, |group| {
+            let key =
+                group.export_secret(&self.crypto, LABEL, conversation.as_bytes(), 32).map_err(MlsError::internal)?;
+            let key = XChaCha20Poly1305::new_from_slice(&Zeroizing::new(key)).map_err(MlsError::internal)?;
+            Ok((group.epoch().as_u64(), key))
+        })
     }
 }
 

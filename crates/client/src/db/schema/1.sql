@@ -163,7 +163,7 @@ CREATE TABLE job (
     UNIQUE (kind, subject)
 );
 
--- mls/group.rs: the MLS group of each conversation.
+-- mls/held.rs: the MLS group of each conversation.
 CREATE TABLE mls_group (
     conversation BLOB NOT NULL PRIMARY KEY,
     -- The conversation's id and the generation, 4 bytes big endian.
@@ -172,7 +172,9 @@ CREATE TABLE mls_group (
     -- 1: joined by an external commit that is not known to be in the log.
     joining INTEGER NOT NULL,
     -- SHA-256 of the own commit whose fate is not known.
-    pending BLOB
+    pending BLOB,
+    -- Random, new with each change: tells whether a loaded group is still the stored one.
+    stamp INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- mls/storage.rs: what OpenMLS stores. `value` begins with the format version.

@@ -30,6 +30,7 @@ fn state_of_an_unknown_format_is_as_good_as_lost() {
     a.merge();
     b.call(|_, tx| Ok(tx.execute("UPDATE mls_state SET value = CAST(x'ff' || substr(value, 2) AS BLOB)", [])?))
         .unwrap();
+    let mut b = b.restart();
     assert_eq!(b.state(), State::Absent);
     assert!(matches!(b.process(&update.payload), Err(MlsError::NoGroup)));
     let rejoin = b.rejoin(&update.group_info).unwrap();
