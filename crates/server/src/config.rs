@@ -50,8 +50,12 @@ pub struct Http {
 
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Without them the address of the connection
     /// counts, which behind a proxy is the proxy's: then all people share one address limit.
-    #[config(default = [], env = "TIDINGS_HTTP_TRUSTED_PROXIES", parse_env = confique::env::parse::list_by_comma)]
+    #[config(default = ["127.0.0.1", "::1"], env = "TIDINGS_HTTP_TRUSTED_PROXIES", parse_env = confique::env::parse::list_by_comma)]
     pub trusted_proxies: Vec<IpAddr>,
+
+    /// Whether `/metrics` answers. It tells how much is going on, not who does it.
+    #[config(default = true, env = "TIDINGS_HTTP_METRICS")]
+    pub metrics: bool,
 
     /// Connections at once. Further ones wait in the operating system's queue.
     #[config(default = 100_000, env = "TIDINGS_HTTP_CONNECTIONS_MAX", validate(*connections_max >= 1, "must be at least 1"))]

@@ -1,5 +1,7 @@
 //! What Prometheus reads at `/metrics`. Counting is an atomic addition; nothing here takes a lock on the hot path.
 
+mod store;
+
 use prometheus_client::encoding::text;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -10,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tidings_store::Store;
 
 /// Label of [`Metrics::shed`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,8 +66,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new() -> Self {
+    pub fn new(store: &Store) -> Self {
         let mut registry = Registry::with_prefix("tidings");
+        registry.register_collector(Box::new(store::StoreMetrics(store.clone())));
         let mut made = Made(&mut registry);
         let appends = made.counter("appends", "Entries appended to conversations");
         let inbox_appends = made.counter("inbox_appends", "Entries appended to inboxes");
@@ -114,12 +118,6 @@ impl Metrics {
         let mut out = String::with_capacity(16 * 1024);
         text::encode(&mut out, &self.registry).expect("writing to a string does not fail");
         out
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -189,7 +187,7 @@ mod tests {
 
     #[test]
     fn durations_fall_into_their_buckets() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Store::memory(tidings_store::Clock::system()));
         metrics.appends.inc();
         metrics.count_shed("signal");
         for us in [0, 50, 51, 700, 9_000_000] {
@@ -204,6 +202,8 @@ mod tests {
             "tidings_commit_seconds_bucket{le=\"0.001\"} 4",
             "tidings_commit_seconds_bucket{le=\"+Inf\"} 5",
             "tidings_commit_seconds_count 5",
+            "tidings_store_commits_total 0",
+            "tidings_store_group_bucket{le=\"1.0\"} 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -44,7 +44,7 @@ impl Server {
             log: Log::new(store.clone()),
             hub: Hub::new(),
             lanes: Lanes::new(),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&store),
             rates: Rates::new(&config.limits, &clock),
             sms: Sms::new(&config.sms),
             secrets,

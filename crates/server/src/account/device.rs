@@ -37,7 +37,7 @@ pub async fn list(State(server): State<Arc<Server>>, Authenticated(me): Authenti
     params(("id" = DeviceId, Path, description = "One of one's own.")),
     responses(
         (status = 204, description = "Logged out."),
-        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem),
     )
 )]
 pub async fn log_out(

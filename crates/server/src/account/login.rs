@@ -28,12 +28,12 @@ use tidings_store::{Batch, CommitError, Table};
 ///
 /// Makes the account at the first login of a number, and a device each time.
 #[utoipa::path(
-    post, path = "/v1/login", tag = "account", request_body = Login,
+    post, path = "/v1/login", tag = "account", security(()), request_body = Login,
     responses(
         (status = 200, description = "A new device, signed in (RFC 6749 section 5.1).", body = Tokens),
-        (status = 413, description = "`too_large`: the account has all the devices that it may have.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_code`, `invalid_phone`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`too_large`: the account has all the devices that it may have.", body = Problem),
+        (status = 422, description = "`invalid_code`, `invalid_phone`", body = Problem),
+        (status = 429, description = "`rate_limited`", body = Problem),
     )
 )]
 pub async fn login(

@@ -21,8 +21,8 @@ use tidings_store::{Key, Table};
     post, path = "/v1/contacts/lookup", tag = "account", security(("access_token" = [])), request_body = Lookup,
     responses(
         (status = 200, description = "Only those that have an account, as they were written.", body = Found),
-        (status = 413, description = "`too_large`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`too_large`", body = Problem),
+        (status = 429, description = "`rate_limited`", body = Problem),
     )
 )]
 pub async fn lookup(

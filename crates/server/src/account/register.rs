@@ -19,12 +19,12 @@ use tidings_proto::problem::Problem;
 ///
 /// The answer is the same whether or not the number has an account.
 #[utoipa::path(
-    post, path = "/v1/register", tag = "account", request_body = Register,
+    post, path = "/v1/register", tag = "account", security(()), request_body = Register,
     responses(
         (status = 202, description = "The code is on its way.", body = Registered),
-        (status = 422, description = "`invalid_phone`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "`sms_failed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_phone`", body = Problem),
+        (status = 429, description = "`rate_limited`", body = Problem),
+        (status = 502, description = "`sms_failed`", body = Problem),
     )
 )]
 pub async fn register(

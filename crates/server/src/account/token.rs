@@ -48,11 +48,11 @@ pub fn answer(server: &Server, device: Sender, generation: u64) -> TokenAnswer {
 ///
 /// The refresh token changes each time; the old one stays good until the new access token was used once.
 #[utoipa::path(
-    post, path = "/v1/oauth/token", tag = "account",
+    post, path = "/v1/oauth/token", tag = "account", security(()),
     request_body(content = Refresh, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "New tokens.", body = Tokens),
-        (status = 400, description = "`invalid_grant`: the refresh token is not good, or was used before and the device is logged out now.", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid_grant`: the refresh token is not good, or was used before and the device is logged out now.", body = Problem),
     )
 )]
 pub async fn refresh(State(server): State<Arc<Server>>, Form(body): Form<Refresh>) -> Response {
@@ -101,7 +101,7 @@ async fn rotate(server: &Server, refresh_token: &str) -> Result<TokenAnswer> {
 ///
 /// Logs the device of this token out. Always 200, whatever the token is.
 #[utoipa::path(
-    post, path = "/v1/oauth/revoke", tag = "account",
+    post, path = "/v1/oauth/revoke", tag = "account", security(()),
     request_body(content = Revoke, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "The token is not good any more."))
 )]

@@ -34,9 +34,9 @@ const LOOKS_MAX: u32 = 8;
     params(("id" = AccountId, Path, description = "Anybody's; one's own gives one's other devices.")),
     responses(
         (status = 200, description = "By device.", body = Claimed),
-        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`no_device`: the account has no device that can receive.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem),
+        (status = 409, description = "`no_device`: the account has no device that can receive.", body = Problem),
+        (status = 429, description = "`rate_limited`", body = Problem),
     )
 )]
 pub async fn claim(

@@ -37,7 +37,7 @@ const TRIES_MAX: u32 = 8;
     put, path = "/v1/keys/credential", tag = "keys", security(("access_token" = [])), request_body = PutCredential,
     responses(
         (status = 204, description = "Published."),
-        (status = 422, description = "`invalid_key`: it does not verify, is another device's, or has expired.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_key`: it does not verify, is another device's, or has expired.", body = Problem),
     )
 )]
 pub async fn put(

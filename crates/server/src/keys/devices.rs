@@ -20,7 +20,7 @@ use tidings_proto::problem::Problem;
     params(("id" = AccountId, Path, description = "Anybody's.")),
     responses(
         (status = 200, description = "By id.", body = AccountDevices),
-        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem),
     )
 )]
 pub async fn list(

@@ -26,8 +26,8 @@ pub(super) const LAST_ROW: &[u8] = b"last";
     post, path = "/v1/keys/packages", tag = "keys", security(("access_token" = [])), request_body = PutKeyPackages,
     responses(
         (status = 200, description = "What is there now.", body = KeyPackageCount),
-        (status = 413, description = "`too_large`: one is too large, or there would be too many.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_key`: the device has no credential yet.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`too_large`: one is too large, or there would be too many.", body = Problem),
+        (status = 422, description = "`invalid_key`: the device has no credential yet.", body = Problem),
     )
 )]
 pub async fn post(

@@ -1,0 +1,41 @@
+//! Every endpoint of the API, with its OpenAPI.
+
+use super::{openapi, socket};
+use crate::server::Server;
+use crate::{account, conversation, keys, sync};
+use axum::extract::DefaultBodyLimit;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Bodies of the account room: the largest is a lookup of a hundred numbers.
+const ACCOUNT_BODY_MAX_BYTES: usize = 16 * 1024;
+
+pub fn api() -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(account().layer(DefaultBodyLimit::max(ACCOUNT_BODY_MAX_BYTES)))
+        .merge(keys())
+        .merge(conversation::routes())
+        .merge(sync::routes())
+        .routes(routes!(socket::get))
+}
+
+fn account() -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::new()
+        .routes(routes!(account::register::register))
+        .routes(routes!(account::login::login))
+        .routes(routes!(account::token::refresh))
+        .routes(routes!(account::token::revoke))
+        .routes(routes!(account::me::me))
+        .routes(routes!(account::device::list))
+        .routes(routes!(account::device::log_out))
+        .routes(routes!(account::lookup::lookup))
+}
+
+fn keys() -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::credential::put))
+        .routes(routes!(keys::packages::post, keys::packages::count))
+        .routes(routes!(keys::devices::list))
+        .routes(routes!(keys::claim::claim))
+}

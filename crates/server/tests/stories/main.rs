@@ -1,0 +1,9 @@
+//! Stories at the server's network face: the real router, a real socket, a real webhook.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod account;
+mod gateway;
+mod keys;
+mod token;
