@@ -1,5 +1,9 @@
 //! Stories with whole clients over a server in memory.
 
+mod faults;
+mod heal;
+mod people;
 mod server;
+mod signing_in;
 mod talk;
 mod world;

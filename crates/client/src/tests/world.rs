@@ -52,6 +52,9 @@ const STEPS_MAX: usize = 20_000;
 impl World {
     /// People without clients.
     pub fn new(people: usize) -> Self {
+        if std::env::var_os("TIDINGS_TELL").is_some() {
+            let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).try_init();
+        }
         let mut world = Self {
             server: TestServer::default(),
             people: Vec::new(),
@@ -165,25 +168,33 @@ impl World {
     /// Until the condition holds; the clock jumps when nothing else is to be done.
     pub fn run(&mut self, until: impl Fn(&Self) -> bool) {
         for _ in 0..STEPS_MAX {
-            if let Some(who) = (0..self.people.len()).find(|who| !self.people[*who].inputs.is_empty()) {
-                let input = self.people[who].inputs.pop_front().unwrap();
-                self.handle(who, input);
-            } else if let Some((to, frame)) = self.server.out.pop_front() {
-                self.deliver(to, frame);
-            } else if until(self) {
-                return;
-            } else {
-                self.sleep();
+            if self.step() {
+                continue;
             }
-            if self.server.out.is_empty() && self.people.iter().all(|p| p.inputs.is_empty()) && until(self) {
+            if until(self) {
                 return;
             }
+            self.sleep();
         }
         for person in &self.people {
             let memory = &person.client.as_ref().unwrap().memory;
             eprintln!("{}: {:?} {:?}", person.phone, memory.session.line, memory.logs.logs);
         }
         panic!("the world does not come to rest");
+    }
+
+    /// One input of somebody; false if there is none.
+    pub fn step(&mut self) -> bool {
+        if let Some(who) = (0..self.people.len()).find(|who| !self.people[*who].inputs.is_empty()) {
+            let input = self.people[who].inputs.pop_front().unwrap();
+            self.handle(who, input);
+            return true;
+        }
+        match self.server.out.pop_front() {
+            Some((to, frame)) => self.deliver(to, frame),
+            None => return false,
+        }
+        true
     }
 
     /// Only what is on the way now; time stands still.
@@ -217,7 +228,14 @@ impl World {
 
     fn handle(&mut self, who: usize, input: Input) {
         self.server.now_ms = self.now_ms;
+        let told = std::env::var_os("TIDINGS_TELL").is_some();
+        if told {
+            eprintln!("{} {who} <- {}", self.now_ms % 1_000_000_000, short(&input));
+        }
         let outputs = self.people[who].client.as_mut().unwrap().handle(input, self.now_ms);
+        if told {
+            outputs.iter().for_each(|output| eprintln!("        {who} -> {}", short(output)));
+        }
         for output in outputs {
             let index = self.people[who].outputs;
             self.people[who].outputs += 1;
@@ -331,6 +349,13 @@ impl World {
         }
     }
 
+    /// Says something unless it was said.
+    pub fn say_once(&mut self, who: usize, to: usize, text: &str) {
+        if self.find(who, text).is_none() {
+            self.say(who, to, text);
+        }
+    }
+
     /// Does something until it is said to be done.
     pub fn must(&mut self, who: usize, command: &Command) -> Reply {
         for _ in 0..10 {
@@ -392,6 +417,11 @@ impl World {
     pub fn sql(&mut self, who: usize, sql: &str) {
         self.people[who].client.as_ref().unwrap().db.connection().execute_batch(sql).unwrap();
     }
+}
+
+/// For reading a story that went wrong: run with `TIDINGS_TELL=1`.
+fn short(thing: &impl std::fmt::Debug) -> String {
+    format!("{thing:?}").chars().take(300).collect()
 }
 
 pub fn line(message: &view::Message) -> String {
