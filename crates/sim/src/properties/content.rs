@@ -99,7 +99,9 @@ fn check_view(
             }
             return Err(format!("does not have {id} at {} ({:?})", expected.seq, expected.text));
         };
-        check_message(model, &reach, expected, message).map_err(|what| format!("{id} at {}: {what}", expected.seq))?;
+        let quotable = |quoted: &MessageId| shown.contains_key(quoted);
+        check_message(model, &reach, expected, message, quotable)
+            .map_err(|what| format!("{id} at {}: {what}", expected.seq))?;
     }
     let swallowed: BTreeSet<&str> = model.swallowed.iter().filter_map(|op| text_of(&op.kind)).collect();
     for message in &view.messages {
@@ -111,7 +113,7 @@ fn check_view(
             Body::Deleted => true,
             Body::Unreadable { .. } => !reach.can_read(message.position.seq),
             Body::Notice { notice: Notice::SafetyNumberChanged } => model.people[view.with].lives.len() > 1,
-            Body::Notice { notice: Notice::HistoryMissing } => model.retention_passed,
+            Body::Notice { notice: Notice::HistoryMissing } => model.retention_passed || reach.missed_the_beginning(),
             Body::Unknown => false,
         };
         if !good {
@@ -128,7 +130,13 @@ fn text_of(kind: &Kind) -> Option<&str> {
     }
 }
 
-fn check_message(model: &Model, reach: &Reach, expected: &Expected, message: &Message) -> Result<(), String> {
+fn check_message(
+    model: &Model,
+    reach: &Reach,
+    expected: &Expected,
+    message: &Message,
+    quotable: impl Fn(&MessageId) -> bool,
+) -> Result<(), String> {
     if let Body::Unreadable { why } = &message.body {
         if reach.can_read(expected.seq) {
             return Err(format!("cannot be read: {why}"));
@@ -146,7 +154,7 @@ fn check_message(model: &Model, reach: &Reach, expected: &Expected, message: &Me
         (Some(expected), Body::Text { text }) if expected == text => {}
         (expected, shown) => return Err(format!("should be {expected:?}, is {shown:?}")),
     }
-    if message.reply_to.as_ref().map(|quote| quote.message) != expected.reply_to {
+    if message.reply_to.as_ref().map(|quote| quote.message) != expected.reply_to.filter(quotable) {
         return Err("quotes something else".into());
     }
     let account = |(who, emoji): (&Who, &String)| (model.people[*who].account, emoji.clone());

@@ -29,6 +29,11 @@ impl Reach {
         seq > self.joined && !self.blind.iter().any(|(from, to)| *from < seq && seq < *to)
     }
 
+    /// Whether there was something before the device was let in.
+    pub fn missed_the_beginning(&self) -> bool {
+        self.joined > 1
+    }
+
     /// Whether the device may lack this message although it could have read it.
     pub fn may_lack(&self, log: &ShadowLog, message: MessageId, now_ms: u64) -> bool {
         let Some(seq) = log.seq(message) else { return true };
