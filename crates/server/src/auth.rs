@@ -93,10 +93,8 @@ impl Claims {
             return None;
         }
         let number = |at: usize| u64::from_be_bytes(claims[at..at + 8].try_into().expect("the length was checked"));
-        let device = Sender {
-            account: AccountId::from_slice(&claims[1..17])?,
-            device: DeviceId::from_slice(&claims[17..33])?,
-        };
+        let device =
+            Sender { account: AccountId::from_slice(&claims[1..17])?, device: DeviceId::from_slice(&claims[17..33])? };
         Some(Self { kind, device, generation: number(33), expires_s: number(41) })
     }
 

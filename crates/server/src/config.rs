@@ -184,14 +184,31 @@ impl Default for Config {
     }
 }
 
+/// The settings cannot be used; says which file, which key, and why. Somebody has to change them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl From<confique::Error> for ConfigError {
+    fn from(error: confique::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
 impl Config {
     /// Environment over file over defaults. Without a file, none is needed.
-    pub fn load(file: Option<&Path>) -> Result<Self, confique::Error> {
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut layer = <Self as Layered>::Layer::from_env()?;
         if let Some(path) = file {
             layer = layer.with_fallback(confique::File::new(path)?.required().load()?);
         }
-        Self::from_layer(layer.with_fallback(<Self as Layered>::Layer::default_values()))
+        Ok(Self::from_layer(layer.with_fallback(<Self as Layered>::Layer::default_values()))?)
     }
 }
 
@@ -207,7 +224,7 @@ mod tests {
     fn load(text: &str) -> Result<Config, String> {
         let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        Config::load(Some(file.path())).map_err(|error| format!("{error:?}"))
+        Config::load(Some(file.path())).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn stored_forms_do_not_change() {
-        let account = Account { phone: vec![1, 2, 3], identity_key: Some([7; 32].into()), created_ms: 1_700_000_000_000 };
+        let account =
+            Account { phone: vec![1, 2, 3], identity_key: Some([7; 32].into()), created_ms: 1_700_000_000_000 };
         let device = Device { name: "laptop".into(), created_ms: 1_700_000_000_000, generation: 3, confirmed: true };
         insta::assert_snapshot!("account_stored", hex(&encode(&account)));
         insta::assert_snapshot!("device_stored", hex(&encode(&device)));

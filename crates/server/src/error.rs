@@ -51,8 +51,10 @@ const OVERLOADED_RETRY_MS: u64 = 1_000;
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Overloaded => Self::new(Code::Overloaded, "The server has too much to write; nothing was stored.")
-                .retry_after_ms(OVERLOADED_RETRY_MS),
+            StoreError::Overloaded => {
+                Self::new(Code::Overloaded, "The server has too much to write; nothing was stored.")
+                    .retry_after_ms(OVERLOADED_RETRY_MS)
+            }
             StoreError::Unavailable(_) | StoreError::Damaged(_) => {
                 tracing::error!(%error, "the store failed");
                 Self::new(Code::Internal, "The server could not reach its storage.")

@@ -15,8 +15,7 @@ const PACKAGES_SCAN: u32 = 2 * KEY_PACKAGES_MAX as u32;
 
 /// Logs a device out: nothing of it works after this returns.
 pub async fn log_out(server: &Server, device: Sender) -> Result<()> {
-    let batch =
-        Batch::new(Family::Account, device.account.as_bytes()).delete(Table::Device, device.device.as_bytes());
+    let batch = Batch::new(Family::Account, device.account.as_bytes()).delete(Table::Device, device.device.as_bytes());
     server.store.commit(batch).await?;
     clean(server, device).await
 }

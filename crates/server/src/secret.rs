@@ -40,9 +40,11 @@ impl Secrets {
             return Self::from_stored(&root);
         }
         let root = Zeroizing::new(random.bytes::<ROOT_BYTES>());
-        let batch = Batch::new(Family::Server, [])
-            .assert(Table::Server, ROOT_ROW, Assert::Absent)
-            .put(Table::Server, ROOT_ROW, root.to_vec());
+        let batch = Batch::new(Family::Server, []).assert(Table::Server, ROOT_ROW, Assert::Absent).put(
+            Table::Server,
+            ROOT_ROW,
+            root.to_vec(),
+        );
         match store.commit(batch).await {
             Ok(()) => Ok(Self::derive(&root)),
             Err(CommitError::Conflict(_)) => match store.get(&key).await? {
@@ -136,10 +138,15 @@ mod tests {
         let secrets = fixed();
         let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let phone = secrets.phone_hash("+31612345678");
-        insta::assert_snapshot!("derived", format!(
-            "phone {}\ncode {}\ntoken {}",
-            hex(phone), hex(secrets.code_hash(&phone, "123456")), hex(secrets.token_tag(b"claims")),
-        ));
+        insta::assert_snapshot!(
+            "derived",
+            format!(
+                "phone {}\ncode {}\ntoken {}",
+                hex(phone),
+                hex(secrets.code_hash(&phone, "123456")),
+                hex(secrets.token_tag(b"claims")),
+            )
+        );
     }
 
     #[test]

@@ -30,8 +30,7 @@ pub async fn make(server: &Server, phone_hash: &[u8; 32]) -> Result<String> {
     let code = format!("{number:0width$}", width = CODE_DIGITS);
     let expires_ms = server.clock.now_ms() + CODE_LIFETIME_S * 1_000;
     let sent = Sent { hash: server.secrets.code_hash(phone_hash, &code).into(), attempts: 0, expires_ms };
-    let batch =
-        Batch::new(Family::Phone, phone_hash).put_until(Table::Code, [], stored::encode(&sent), expires_ms);
+    let batch = Batch::new(Family::Phone, phone_hash).put_until(Table::Code, [], stored::encode(&sent), expires_ms);
     server.store.commit(batch).await?;
     Ok(code)
 }

@@ -72,9 +72,11 @@ async fn account_of(server: &Server, phone: &Phone, phone_hash: &[u8; 32]) -> Re
         identity_key: None,
         created_ms: server.clock.now_ms(),
     };
-    let own = Batch::new(Family::Account, account.as_bytes())
-        .assert(Table::Account, [], Assert::Absent)
-        .put(Table::Account, [], stored::encode(&row));
+    let own = Batch::new(Family::Account, account.as_bytes()).assert(Table::Account, [], Assert::Absent).put(
+        Table::Account,
+        [],
+        stored::encode(&row),
+    );
     server.store.commit(own).await?;
     let truth = Batch::new(Family::Phone, phone_hash).assert(Table::Phone, [], Assert::Absent).put(
         Table::Phone,
@@ -105,8 +107,7 @@ async fn make_device(server: &Server, account: AccountId, name: String) -> Resul
         .put(Table::DeviceOwner, [], account.as_bytes().to_vec());
     server.store.commit(owner).await?;
     // Nothing else was given out yet that could get lost, so the first generation needs no confirmation.
-    let row =
-        Device { name, created_ms: server.clock.now_ms(), generation: token::FIRST_GENERATION, confirmed: true };
+    let row = Device { name, created_ms: server.clock.now_ms(), generation: token::FIRST_GENERATION, confirmed: true };
     let own = Batch::new(Family::Account, account.as_bytes())
         .assert(Table::Account, [], Assert::Present)
         .assert(Table::Device, device.device.as_bytes(), Assert::Absent)

@@ -8,11 +8,11 @@ use crate::error::{self, Error, Result};
 use crate::logout;
 use crate::server::Server;
 use crate::stored;
+use axum::Json;
 use axum::extract::{Form, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use std::sync::Arc;
 use tidings_proto::entry::Sender;
 use tidings_proto::http::{Refresh, Revoke, Tokens};
@@ -82,7 +82,9 @@ async fn rotate(server: &Server, refresh_token: &str) -> Result<TokenAnswer> {
             }
             logout::log_out(server, claims.device).await?;
             tracing::warn!(device = %claims.device.device, "a used refresh token came again; the device is logged out");
-            return Err(invalid_grant("The refresh token was used before, so this device is logged out; log in again."));
+            return Err(invalid_grant(
+                "The refresh token was used before, so this device is logged out; log in again.",
+            ));
         }
         let next = Device { generation: generation + 1, confirmed: false, ..row.value };
         let batch = Batch::new(Family::Account, claims.device.account.as_bytes())

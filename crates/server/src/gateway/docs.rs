@@ -66,13 +66,19 @@ fn meaning(code: Code) -> &'static str {
     match code {
         Code::BadRequest => "The request is not of the documented form; <code>detail</code> says where.",
         Code::Unauthorized => "There is no access token, or it is not valid any more.",
-        Code::InvalidGrant => "The refresh token is not good (RFC 6749). If it was used before, the device is logged out.",
+        Code::InvalidGrant => {
+            "The refresh token is not good (RFC 6749). If it was used before, the device is logged out."
+        }
         Code::LoggedOut => "This device was logged out, or its account is gone.",
         Code::Forbidden => "You are signed in, but this is not allowed.",
         Code::NotFound => "There is no such thing, or it is not for you; the server does not say which.",
-        Code::MethodNotAllowed => "The path exists, but not with this method; the header <code>Allow</code> names the others.",
+        Code::MethodNotAllowed => {
+            "The path exists, but not with this method; the header <code>Allow</code> names the others."
+        }
         Code::Exists => "Somebody was faster: the conversation exists already.",
-        Code::StaleEpoch => "The conversation's epoch moved on. Encrypt again for the new epoch under the same message id.",
+        Code::StaleEpoch => {
+            "The conversation's epoch moved on. Encrypt again for the new epoch under the same message id."
+        }
         Code::Conflict => "The same message id was used for something else.",
         Code::TooLarge => "A size or a count is over its limit; <code>detail</code> names the limit.",
         Code::UnsupportedMediaType => "The body is not of the media type that this endpoint takes.",

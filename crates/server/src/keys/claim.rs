@@ -45,8 +45,7 @@ pub async fn claim(
     Path(account): Path<AccountId>,
 ) -> Result<Json<Claimed>> {
     server.rates.claims_per_account.take(*me.account.as_bytes())?;
-    let devices =
-        credential::of_account(&server.store, account).await?.ok_or_else(|| Error::not_found("account"))?;
+    let devices = credential::of_account(&server.store, account).await?.ok_or_else(|| Error::not_found("account"))?;
     let mut packages = Vec::with_capacity(devices.len());
     for (device, _) in devices.into_iter().filter(|(device, _)| *device != me.device) {
         if let Some((package, last_resort)) = take(&server, device).await? {

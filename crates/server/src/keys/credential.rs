@@ -55,11 +55,7 @@ pub async fn put(
         // Its key packages show the old credential.
         logout::delete_packages(&server.store, me).await?;
     }
-    let own = Batch::new(Family::Keys, me.device.as_bytes()).put(
-        Table::DeviceKey,
-        ROW,
-        credential.as_bytes().to_vec(),
-    );
+    let own = Batch::new(Family::Keys, me.device.as_bytes()).put(Table::DeviceKey, ROW, credential.as_bytes().to_vec());
     server.store.commit(own).await?;
     for gone in set_identity(&server, me, credential.identity_key).await? {
         logout::clean(&server, gone).await?;
@@ -120,8 +116,7 @@ async fn set_identity(server: &Server, me: Sender, identity_key: [u8; 32]) -> Re
 pub(super) async fn of_account(store: &Store, account: AccountId) -> Result<Option<Vec<(DeviceId, Bytes)>>> {
     let Some(row) = directory::account(store, account).await? else { return Ok(None) };
     let devices = directory::devices(store, account).await?;
-    let keys: Vec<Key> =
-        devices.iter().map(|(device, _)| Key::new(Table::DeviceKey, device.as_bytes(), ROW)).collect();
+    let keys: Vec<Key> = devices.iter().map(|(device, _)| Key::new(Table::DeviceKey, device.as_bytes(), ROW)).collect();
     let credentials = store.get_many(&keys).await?;
     let mut counted = Vec::with_capacity(devices.len());
     for ((device, _), credential) in devices.into_iter().zip(credentials) {

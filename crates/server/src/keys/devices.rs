@@ -28,8 +28,7 @@ pub async fn list(
     _asking: Authenticated,
     Path(account): Path<AccountId>,
 ) -> Result<Json<AccountDevices>> {
-    let devices =
-        credential::of_account(&server.store, account).await?.ok_or_else(|| Error::not_found("account"))?;
+    let devices = credential::of_account(&server.store, account).await?.ok_or_else(|| Error::not_found("account"))?;
     let devices = devices.into_iter().map(|(device, bytes)| DeviceCredential { device, credential: Payload(bytes) });
     Ok(Json(AccountDevices { account, devices: devices.collect() }))
 }

@@ -67,7 +67,10 @@ pub async fn post(
     get, path = "/v1/keys/packages", tag = "keys", security(("access_token" = [])),
     responses((status = 200, description = "What is left.", body = KeyPackageCount))
 )]
-pub async fn count(State(server): State<Arc<Server>>, Authenticated(me): Authenticated) -> Result<Json<KeyPackageCount>> {
+pub async fn count(
+    State(server): State<Arc<Server>>,
+    Authenticated(me): Authenticated,
+) -> Result<Json<KeyPackageCount>> {
     counted(&server.store, me.device).await
 }
 

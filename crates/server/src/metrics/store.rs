@@ -29,7 +29,14 @@ impl Collector for StoreMetrics {
         out.gauge("store_size", "Size of the files", Some(&Unit::Bytes), stats.bytes)?;
         let bounds = COMMIT_BOUNDS_US.iter().map(|us| *us as f64 / 1e6);
         let sum = stats.commit_us_sum as f64 / 1e6;
-        out.histogram("store_commit", "From the call to the answer", Some(&Unit::Seconds), bounds, &stats.commit_us, sum)?;
+        out.histogram(
+            "store_commit",
+            "From the call to the answer",
+            Some(&Unit::Seconds),
+            bounds,
+            &stats.commit_us,
+            sum,
+        )?;
         let bounds = GROUP_BOUNDS.iter().map(|batches| *batches as f64);
         let sum = stats.commits as f64;
         out.histogram("store_group", "Batches that shared an fsync", None, bounds, &stats.group, sum)
@@ -57,7 +64,7 @@ impl Out<'_> {
         counts: &[u64],
         sum: f64,
     ) -> fmt::Result {
-        let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts.iter().copied()).collect();
+        let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts.iter().copied()).collect();
         let mut encoder = self.0.encode_descriptor(name, help, unit, MetricType::Histogram)?;
         encoder.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
     }

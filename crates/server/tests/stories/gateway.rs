@@ -148,9 +148,11 @@ async fn a_shutdown_waits_for_requests_under_way_but_not_for_ever() {
     let mut world = World::start_with(config).await;
     let address = world.base.trim_start_matches("http://").to_owned();
     let mut slow = TcpStream::connect(&address).await.unwrap();
-    slow.write_all(b"POST /v1/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n{")
-        .await
-        .unwrap();
+    slow.write_all(
+        b"POST /v1/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n{",
+    )
+    .await
+    .unwrap();
     until(|| world.server.metrics.requests_in_flight.get() == 1).await;
     world.begin_stop();
     until(|| world.server.hub.is_closing()).await;
@@ -164,7 +166,12 @@ async fn a_shutdown_waits_for_requests_under_way_but_not_for_ever() {
     config.http.shutdown_s = 1;
     let world = World::start_with(config).await;
     let mut stuck = TcpStream::connect(world.base.trim_start_matches("http://")).await.unwrap();
-    stuck.write_all(b"POST /v1/register HTTP/1.1\r\nHost: x\r\nContent-Length: 24\r\nContent-Type: application/json\r\n\r\n{").await.unwrap();
+    stuck
+        .write_all(
+            b"POST /v1/register HTTP/1.1\r\nHost: x\r\nContent-Length: 24\r\nContent-Type: application/json\r\n\r\n{",
+        )
+        .await
+        .unwrap();
     until(|| world.server.metrics.requests_in_flight.get() == 1).await;
     assert_eq!(world.stop().await, Ended::Cut(1));
 }
