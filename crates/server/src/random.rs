@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 /// Fills bytes with randomness.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     /// The operating system's; good enough for keys.
