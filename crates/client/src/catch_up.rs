@@ -140,7 +140,15 @@ pub(crate) fn page(step: &mut Step<'_>, page: Page) -> Done {
 /// A page is ascending; what is not is left out.
 fn in_order(after: u64, entries: Vec<Entry>) -> Vec<Entry> {
     let mut last = after;
-    entries.into_iter().filter(|entry| entry.seq > last && { last = entry.seq; true }).collect()
+    entries
+        .into_iter()
+        .filter(|entry| {
+            entry.seq > last && {
+                last = entry.seq;
+                true
+            }
+        })
+        .collect()
 }
 
 /// Asks for what is missing, as far as there is credit.

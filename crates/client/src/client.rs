@@ -95,11 +95,7 @@ impl Client {
         }
     }
 
-    fn transaction(
-        &mut self,
-        now_ms: u64,
-        work: impl FnOnce(&mut Step<'_>) -> Done,
-    ) -> Result<Vec<Output>, Stop> {
+    fn transaction(&mut self, now_ms: u64, work: impl FnOnce(&mut Step<'_>) -> Done) -> Result<Vec<Output>, Stop> {
         let Self { db, rng, name, memory } = self;
         db.transaction(|tx| {
             let mut step = Step { tx, mem: memory, rng, name: name.as_deref(), now_ms, out: Vec::new() };

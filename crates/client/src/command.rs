@@ -19,44 +19,87 @@ pub enum Peer {
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Ask the server to send a code to this number. → `Reply::CodeSent`
-    Register { phone: String },
+    Register {
+        phone: String,
+    },
     /// Sign this device in with the code. → `Reply::LoggedIn` once keys and credential are at the server too.
-    Login { phone: String, code: String, device_name: String },
+    Login {
+        phone: String,
+        code: String,
+        device_name: String,
+    },
     /// Log this device out at the server and wipe the database. → `Reply::Done`
     Logout,
 
     /// → `Reply::Queued` as soon as it is in the database (the clock); ticks come as events. The conversation is made
     /// on the first message to a person.
-    Send { to: Peer, text: String, reply_to: Option<MessageId> },
+    Send {
+        to: Peer,
+        text: String,
+        reply_to: Option<MessageId>,
+    },
     /// An emoji; `None` takes one's reaction back. → `Reply::Queued`
-    React { to: Peer, message: MessageId, emoji: Option<String> },
+    React {
+        to: Peer,
+        message: MessageId,
+        emoji: Option<String>,
+    },
     /// Only one's own messages. → `Reply::Queued`
-    Edit { to: Peer, message: MessageId, text: String },
+    Edit {
+        to: Peer,
+        message: MessageId,
+        text: String,
+    },
     /// For everyone; only one's own messages. → `Reply::Queued`
-    Delete { to: Peer, message: MessageId },
+    Delete {
+        to: Peer,
+        message: MessageId,
+    },
     /// The person has seen everything up to this message. → `Reply::Done`
-    MarkRead { to: Peer, up_to: MessageId },
+    MarkRead {
+        to: Peer,
+        up_to: MessageId,
+    },
     /// → `Reply::Done`; lost without a sound when offline.
-    Typing { to: Peer, on: bool },
+    Typing {
+        to: Peer,
+        on: bool,
+    },
 
     /// → `Reply::Done`
-    Block { who: Peer },
-    Unblock { who: Peer },
+    Block {
+        who: Peer,
+    },
+    Unblock {
+        who: Peer,
+    },
     /// → `Reply::SafetyNumber`
-    SafetyNumber { who: Peer },
+    SafetyNumber {
+        who: Peer,
+    },
     /// The person compared the safety number and it is right. → `Reply::Done`
-    MarkVerified { who: Peer },
+    MarkVerified {
+        who: Peer,
+    },
     /// The conversation with a person, looked up but not yet made. → `Reply::Conversation`
-    Resolve { who: Peer },
+    Resolve {
+        who: Peer,
+    },
 
     /// → `Reply::Status`
     Status,
     /// Most recently active first. → `Reply::Conversations`
     Conversations,
     /// Ascending; the newest `limit` before `before`, or the newest of all. → `Reply::Messages`
-    Messages { of: Peer, before: Option<view::Position>, limit: u32 },
+    Messages {
+        of: Peer,
+        before: Option<view::Position>,
+        limit: u32,
+    },
     /// → `Reply::Message`
-    Message { id: MessageId },
+    Message {
+        id: MessageId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,12 +18,7 @@ pub(crate) struct With {
     pub conversation: ConversationId,
 }
 
-pub(crate) fn send(
-    step: &mut Step<'_>,
-    with: With,
-    text: String,
-    reply_to: Option<MessageId>,
-) -> Result<Reply, Stop> {
+pub(crate) fn send(step: &mut Step<'_>, with: With, text: String, reply_to: Option<MessageId>) -> Result<Reply, Stop> {
     check_text(&text)?;
     let conversation = with.conversation;
     let reply_to = match reply_to {
@@ -38,27 +33,25 @@ pub(crate) fn send(
     let Content::Text { text, .. } = &content else { unreachable!("it was made above") };
     let sender = step.me()?.sender;
     let time_ms = step.now_ms;
-    message::insert(step, &New {
-        message,
-        conversation,
-        seq: None,
-        sender,
-        time_ms,
-        kind: Kind::Text,
-        text: Some(text),
-        reply_to: reply_to.map(|target| target.message),
-        digest: Some(content::digest(conversation, sender.account, message, &bytes)),
-        counts: true,
-    })?;
+    message::insert(
+        step,
+        &New {
+            message,
+            conversation,
+            seq: None,
+            sender,
+            time_ms,
+            kind: Kind::Text,
+            text: Some(text),
+            reply_to: reply_to.map(|target| target.message),
+            digest: Some(content::digest(conversation, sender.account, message, &bytes)),
+            counts: true,
+        },
+    )?;
     Ok(Reply::Queued { message, conversation })
 }
 
-pub(crate) fn react(
-    step: &mut Step<'_>,
-    with: With,
-    message: MessageId,
-    emoji: Option<String>,
-) -> Result<Reply, Stop> {
+pub(crate) fn react(step: &mut Step<'_>, with: With, message: MessageId, emoji: Option<String>) -> Result<Reply, Stop> {
     let emoji = emoji.filter(|emoji| !emoji.is_empty());
     let bytes = emoji.as_ref().map_or(0, String::len);
     if bytes > EMOJI_MAX_BYTES {

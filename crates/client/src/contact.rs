@@ -74,9 +74,14 @@ pub(crate) fn set_phone(tx: &Connection, account: AccountId, phone: &str) -> Don
 /// Whom a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resolved {
-    Person { account: AccountId, conversation: ConversationId },
+    Person {
+        account: AccountId,
+        conversation: ConversationId,
+    },
     /// Ask the server first: [`wait_for_lookup`].
-    Lookup { phone: String },
+    Lookup {
+        phone: String,
+    },
 }
 
 pub(crate) fn resolve(step: &Step<'_>, peer: &Peer) -> Result<Resolved, Stop> {
@@ -144,15 +149,11 @@ pub(crate) fn wait_for_lookup(step: &mut Step<'_>, id: CallId, command: Command,
 }
 
 /// What is to be run again now.
-pub(crate) fn looked_up(
-    step: &mut Step<'_>,
-    phone: &str,
-    answer: Answer,
-) -> Result<Vec<(CallId, Command)>, Stop> {
+pub(crate) fn looked_up(step: &mut Step<'_>, phone: &str, answer: Answer) -> Result<Vec<(CallId, Command)>, Stop> {
     let about = |command: &Command| {
-        peer(command).is_some_and(|peer| {
-            matches!(peer, Peer::Phone(other) if normalize_phone(other).is_ok_and(|other| other == phone))
-        })
+        peer(command).is_some_and(
+            |peer| matches!(peer, Peer::Phone(other) if normalize_phone(other).is_ok_and(|other| other == phone)),
+        )
     };
     let ready = take_waiting(step, about);
     let error = match http::read::<Found>(answer) {
@@ -341,11 +342,7 @@ pub(crate) fn identity_answered(
                     saw_identity(step, conversation, &credential, None)?;
                     return Ok(ready);
                 }
-                None => Failure::Problem(tidings_proto::problem::Problem::new(
-                    Code::NoDevice,
-                    "this person has no device with keys",
-                ))
-                .to_client_error(),
+                None => Failure::new(Code::NoDevice, "this person has no device with keys").to_client_error(),
             }
         }
         Err(failure) => failure.to_client_error(),
@@ -369,13 +366,7 @@ pub(crate) fn set_block(step: &mut Step<'_>, reply: CallId, account: AccountId, 
     http::ask(step, purpose, method, format!("/v1/blocks/{account}"), HttpBody::Empty)
 }
 
-pub(crate) fn block_set(
-    step: &mut Step<'_>,
-    reply: CallId,
-    account: AccountId,
-    blocked: bool,
-    answer: Answer,
-) -> Done {
+pub(crate) fn block_set(step: &mut Step<'_>, reply: CallId, account: AccountId, blocked: bool, answer: Answer) -> Done {
     if let Err(failure) = answer {
         step.reply(reply, Err(failure.to_client_error()));
         return Ok(());

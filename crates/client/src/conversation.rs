@@ -40,11 +40,7 @@ pub(crate) fn find(tx: &Connection, conversation: ConversationId) -> rusqlite::R
 }
 
 /// The row, made if it is not there. `account`: the other person, if known.
-pub(crate) fn ensure(
-    step: &Step<'_>,
-    conversation: ConversationId,
-    account: Option<AccountId>,
-) -> Result<Row, Stop> {
+pub(crate) fn ensure(step: &Step<'_>, conversation: ConversationId, account: Option<AccountId>) -> Result<Row, Stop> {
     if let Some(row) = find(step.tx, conversation)? {
         if row.account.is_none() && account.is_some() {
             set_account(step.tx, conversation, account)?;

@@ -58,12 +58,7 @@ pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     http::ask(step, purpose, Method::Get, format!("/v1/accounts/{own}/devices"), HttpBody::Empty)
 }
 
-pub(crate) fn own_devices(
-    step: &mut Step<'_>,
-    conversation: ConversationId,
-    peer: AccountId,
-    answer: Answer,
-) -> Done {
+pub(crate) fn own_devices(step: &mut Step<'_>, conversation: ConversationId, peer: AccountId, answer: Answer) -> Done {
     let devices = match http::read::<AccountDevices>(answer) {
         Ok(devices) => devices.devices,
         Err(failure) => return job::later(step, Kind::Create, conversation.as_bytes(), failure.retry_after_ms()),
@@ -77,12 +72,7 @@ pub(crate) fn own_devices(
     http::ask(step, purpose, Method::Post, path, HttpBody::Empty)
 }
 
-pub(crate) fn own_claimed(
-    step: &mut Step<'_>,
-    conversation: ConversationId,
-    peer: AccountId,
-    answer: Answer,
-) -> Done {
+pub(crate) fn own_claimed(step: &mut Step<'_>, conversation: ConversationId, peer: AccountId, answer: Answer) -> Done {
     match http::read::<Claimed>(answer) {
         Ok(claimed) => {
             let me = step.me()?.sender.device;
@@ -93,12 +83,7 @@ pub(crate) fn own_claimed(
     }
 }
 
-fn claim(
-    step: &mut Step<'_>,
-    conversation: ConversationId,
-    peer: AccountId,
-    own: Vec<ClaimedPackage>,
-) -> Done {
+fn claim(step: &mut Step<'_>, conversation: ConversationId, peer: AccountId, own: Vec<ClaimedPackage>) -> Done {
     let purpose = Purpose::Claim { conversation, peer, own };
     let path = format!("/v1/accounts/{peer}/key-packages/claim");
     http::ask(step, purpose, Method::Post, path, HttpBody::Empty)

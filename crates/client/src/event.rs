@@ -7,20 +7,39 @@ use tidings_proto::id::{AccountId, ConversationId, MessageId};
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A message (or a notice such as a changed safety number) is new in the database.
-    MessageAdded { conversation: ConversationId, message: MessageId, own: bool },
+    MessageAdded {
+        conversation: ConversationId,
+        message: MessageId,
+        own: bool,
+    },
     /// Its text, reactions or state changed.
-    MessageChanged { conversation: ConversationId, message: MessageId },
+    MessageChanged {
+        conversation: ConversationId,
+        message: MessageId,
+    },
     /// Watermarks moved: ticks of messages up to some point changed.
-    TicksChanged { conversation: ConversationId },
+    TicksChanged {
+        conversation: ConversationId,
+    },
     /// The row in the list of conversations changed: unread, last message, name.
-    ConversationChanged { conversation: ConversationId },
+    ConversationChanged {
+        conversation: ConversationId,
+    },
     /// Kept up by the sender's client every few seconds while it lasts; forget it after [`TYPING_LIFETIME_MS`].
-    Typing { conversation: ConversationId, account: AccountId, on: bool },
-    Connection { state: Connection },
+    Typing {
+        conversation: ConversationId,
+        account: AccountId,
+        on: bool,
+    },
+    Connection {
+        state: Connection,
+    },
     /// Everything that the server's plan named is in the database.
     CaughtUp,
     /// This device is out: the database was wiped, log in again.
-    LoggedOut { reason: String },
+    LoggedOut {
+        reason: String,
+    },
 }
 
 /// How long a typing signal holds without another one.

@@ -42,7 +42,10 @@ pub enum Output {
     Disconnect,
     Send(ClientFrame),
     Request(HttpRequest),
-    Reply { id: CallId, result: Result<Reply, ClientError> },
+    Reply {
+        id: CallId,
+        result: Result<Reply, ClientError>,
+    },
     /// Something changed that people see.
     Event(Event),
     /// Call with `Input::Tick` at this time (milliseconds since 1970) at the latest; replaces the former one.

@@ -9,8 +9,8 @@ use crate::http::{self, Answer};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Job};
 use crate::memory::Purpose;
-pub(crate) use crate::mls::key_package::STOCK;
 use crate::mls::key_package::RENEW_AFTER_S;
+pub(crate) use crate::mls::key_package::STOCK;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step};
 use tidings_proto::http::{KeyPackageCount, PutCredential, PutKeyPackages};
@@ -79,9 +79,7 @@ pub(crate) fn packages_answered(step: &mut Step<'_>, answer: Answer) -> Done {
             tell_login(step, Ok(Reply::LoggedIn { account: sender.account, device: sender.device }));
             Ok(())
         }
-        Err(failure) if failure.may_pass() => {
-            job::later(step, job::Kind::Packages, &[], failure.retry_after_ms())
-        }
+        Err(failure) if failure.may_pass() => job::later(step, job::Kind::Packages, &[], failure.retry_after_ms()),
         Err(failure) => {
             tracing::warn!(code = ?failure.code(), "the server does not take these key packages");
             tell_login(step, Err(failure.to_client_error()));

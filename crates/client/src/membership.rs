@@ -119,13 +119,7 @@ pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &En
 }
 
 /// Everybody who is in: the other person of a direct conversation, and the keys that vouch for the devices.
-fn saw(
-    step: &mut Step<'_>,
-    conversation: ConversationId,
-    credentials: &[Credential],
-    seq: u64,
-    time_ms: u64,
-) -> Done {
+fn saw(step: &mut Step<'_>, conversation: ConversationId, credentials: &[Credential], seq: u64, time_ms: u64) -> Done {
     let own = step.me()?.sender.account;
     for credential in credentials {
         if ConversationId::direct(own, credential.account) == conversation {
@@ -147,14 +141,11 @@ pub(crate) fn peer_among(
 }
 
 /// A welcome came into the inbox; whether it counts the conversation's log will say.
-pub(crate) fn keep_welcome(
-    step: &Step<'_>,
-    conversation: ConversationId,
-    commit: MessageId,
-    payload: &[u8],
-) -> Done {
+pub(crate) fn keep_welcome(step: &Step<'_>, conversation: ConversationId, commit: MessageId, payload: &[u8]) -> Done {
     step.tx
-        .prepare_cached("INSERT OR REPLACE INTO pending_welcome (conversation, commit_id, payload) VALUES (?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO pending_welcome (conversation, commit_id, payload) VALUES (?1, ?2, ?3)",
+        )?
         .execute(params![conversation.as_bytes(), commit.as_bytes(), payload])?;
     Ok(())
 }
@@ -166,11 +157,7 @@ pub(crate) fn has_welcome(step: &Step<'_>, conversation: ConversationId) -> Resu
         .exists([conversation.as_bytes()])?)
 }
 
-fn take_welcome(
-    step: &Step<'_>,
-    conversation: ConversationId,
-    commit: MessageId,
-) -> Result<Option<Vec<u8>>, Stop> {
+fn take_welcome(step: &Step<'_>, conversation: ConversationId, commit: MessageId) -> Result<Option<Vec<u8>>, Stop> {
     Ok(step
         .tx
         .prepare_cached("DELETE FROM pending_welcome WHERE conversation = ?1 AND commit_id = ?2 RETURNING payload")?

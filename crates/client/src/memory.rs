@@ -54,14 +54,23 @@ pub(crate) enum Line {
     #[default]
     Off,
     /// Try again then.
-    Waiting { until_ms: u64 },
+    Waiting {
+        until_ms: u64,
+    },
     /// Waits for an access token; then connects.
     Token,
-    Connecting { by_ms: u64 },
+    Connecting {
+        by_ms: u64,
+    },
     /// `hello` is said, the plan is not complete.
-    Hello { by_ms: u64 },
+    Hello {
+        by_ms: u64,
+    },
     /// The plan is complete.
-    Up { heard_ms: u64, pinged_ms: Option<u64> },
+    Up {
+        heard_ms: u64,
+        pinged_ms: Option<u64>,
+    },
 }
 
 /// http: questions that wait for an answer.
@@ -89,27 +98,59 @@ pub(crate) struct Call {
 /// What an answer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    Register { reply: CallId },
-    Login { reply: CallId, phone: String },
+    Register {
+        reply: CallId,
+    },
+    Login {
+        reply: CallId,
+        phone: String,
+    },
     Refresh,
-    Revoke { reply: CallId },
+    Revoke {
+        reply: CallId,
+    },
     Credential,
     Packages,
     PackageCount,
     Blocks,
     /// Whose number is it? Then go on with the commands that wait for it.
-    Lookup { phone: String },
+    Lookup {
+        phone: String,
+    },
     /// Is the number that somebody claims really theirs?
-    ConfirmPhone { account: AccountId, phone: String },
+    ConfirmPhone {
+        account: AccountId,
+        phone: String,
+    },
     /// A person's identity key, for the commands that wait for it.
-    Identity { account: AccountId },
-    SetBlock { reply: CallId, account: AccountId, blocked: bool },
-    OwnDevices { conversation: ConversationId, peer: AccountId },
+    Identity {
+        account: AccountId,
+    },
+    SetBlock {
+        reply: CallId,
+        account: AccountId,
+        blocked: bool,
+    },
+    OwnDevices {
+        conversation: ConversationId,
+        peer: AccountId,
+    },
     /// Key packages of the other person's devices; those of one's own other devices are here already.
-    Claim { conversation: ConversationId, peer: AccountId, own: Vec<ClaimedPackage> },
-    ClaimOwn { conversation: ConversationId, peer: AccountId },
-    Create { conversation: ConversationId },
-    GroupInfo { conversation: ConversationId },
+    Claim {
+        conversation: ConversationId,
+        peer: AccountId,
+        own: Vec<ClaimedPackage>,
+    },
+    ClaimOwn {
+        conversation: ConversationId,
+        peer: AccountId,
+    },
+    Create {
+        conversation: ConversationId,
+    },
+    GroupInfo {
+        conversation: ConversationId,
+    },
 }
 
 /// catch_up.rs: which logs are behind.

@@ -106,8 +106,7 @@ fn pump_one(step: &mut Step<'_>, row: &Row) -> Done {
             continue;
         }
         step.mem.in_flight.appends.insert(message_id, conversation);
-        let append =
-            Append { conversation, message_id, epoch, payload: payload.into(), silent, expires_in_s: None };
+        let append = Append { conversation, message_id, epoch, payload: payload.into(), silent, expires_in_s: None };
         step.send(ClientFrame::Append(append), true);
     }
     Ok(())
@@ -153,9 +152,11 @@ fn encrypt(
             return Ok(None);
         }
     };
-    step.tx
-        .prepare_cached("UPDATE outbox SET ciphertext = ?2, epoch = ?3 WHERE message = ?1")?
-        .execute(params![message.as_bytes(), encrypted.payload, encrypted.epoch])?;
+    step.tx.prepare_cached("UPDATE outbox SET ciphertext = ?2, epoch = ?3 WHERE message = ?1")?.execute(params![
+        message.as_bytes(),
+        encrypted.payload,
+        encrypted.epoch
+    ])?;
     Ok(Some((encrypted.epoch, encrypted.payload)))
 }
 
@@ -243,10 +244,7 @@ fn fail(step: &mut Step<'_>, message: MessageId, why: &str) -> Done {
         .tx
         .prepare_cached("DELETE FROM outbox WHERE message = ?1 RETURNING conversation, target")?
         .query_row([message.as_bytes()], |row| {
-            Ok((
-                ConversationId::from_bytes(row.get(0)?),
-                row.get::<_, Option<[u8; 16]>>(1)?.map(MessageId::from_bytes),
-            ))
+            Ok((ConversationId::from_bytes(row.get(0)?), row.get::<_, Option<[u8; 16]>>(1)?.map(MessageId::from_bytes)))
         })
         .optional()?;
     match row {
@@ -282,7 +280,9 @@ pub(crate) fn requeue_unplaced(step: &Step<'_>, conversation: ConversationId) ->
             "SELECT message, text FROM message WHERE conversation = ?1 AND seq = ?2 AND own = 1 AND kind = 0
              AND state = 0 AND message NOT IN (SELECT message FROM outbox) ORDER BY local",
         )?
-        .query_map(params![conversation.as_bytes(), UNSENT], |row| Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?)))?
+        .query_map(params![conversation.as_bytes(), UNSENT], |row| {
+            Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?))
+        })?
         .collect::<Result<_, _>>()?;
     for (message, text) in texts {
         queue(step, conversation, message, &Content::Text { text, reply_to: None }, None)?;

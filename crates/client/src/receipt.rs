@@ -114,11 +114,7 @@ pub(crate) fn tell_reads(step: &mut Step<'_>) -> Done {
 }
 
 /// What every other member has: delivered and read.
-pub(crate) fn lowest(
-    tx: &Connection,
-    conversation: ConversationId,
-    own: AccountId,
-) -> rusqlite::Result<(u64, u64)> {
+pub(crate) fn lowest(tx: &Connection, conversation: ConversationId, own: AccountId) -> rusqlite::Result<(u64, u64)> {
     tx.prepare_cached(
         "SELECT coalesce(min(delivered), 0), coalesce(min(read), 0) FROM watermark
          WHERE conversation = ?1 AND account <> ?2",

@@ -35,7 +35,9 @@ impl Setting {
 }
 
 pub(crate) fn get<T: FromSql>(tx: &Connection, setting: Setting) -> rusqlite::Result<Option<T>> {
-    tx.prepare_cached("SELECT value FROM setting WHERE key = ?1")?.query_row([setting.key()], |row| row.get(0)).optional()
+    tx.prepare_cached("SELECT value FROM setting WHERE key = ?1")?
+        .query_row([setting.key()], |row| row.get(0))
+        .optional()
 }
 
 pub(crate) fn put(tx: &Connection, setting: Setting, value: impl ToSql) -> rusqlite::Result<()> {

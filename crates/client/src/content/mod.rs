@@ -29,15 +29,29 @@ pub type ContentDigest = [u8; DIGEST_BYTES];
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    Text { text: String, reply_to: Option<Target> },
+    Text {
+        text: String,
+        reply_to: Option<Target>,
+    },
     /// Gives, changes or (with `None`) takes back the sender's one reaction to a message.
-    Reaction { to: Target, emoji: Option<String> },
+    Reaction {
+        to: Target,
+        emoji: Option<String>,
+    },
     /// A new text for one of the sender's own messages.
-    Edit { of: Target, text: String },
+    Edit {
+        of: Target,
+        text: String,
+    },
     /// Takes one of the sender's own messages back, for everyone.
-    Delete { of: Target },
+    Delete {
+        of: Target,
+    },
     /// How the sender may be called and reached. The number is a claim: whoever shows it asks the server first.
-    Profile { phone: Option<String>, name: Option<String> },
+    Profile {
+        phone: Option<String>,
+        name: Option<String>,
+    },
     /// Of a newer version.
     Unknown,
 }

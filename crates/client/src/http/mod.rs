@@ -21,10 +21,14 @@ pub(crate) type Answer = Result<Vec<u8>, Failure>;
 pub(crate) enum Failure {
     /// Whether the server did it is unknown.
     Lost,
-    Problem(Problem),
+    Problem(Box<Problem>),
 }
 
 impl Failure {
+    pub fn new(code: Code, detail: &str) -> Self {
+        Self::Problem(Box::new(Problem::new(code, detail)))
+    }
+
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Lost => None,
@@ -63,7 +67,7 @@ impl From<&Refused> for Failure {
         problem.retry_after_ms = refused.retry_after_ms;
         problem.epoch = refused.epoch;
         problem.head = refused.head;
-        Self::Problem(problem)
+        Self::Problem(Box::new(problem))
     }
 }
 
@@ -119,7 +123,7 @@ pub(crate) fn response(
     let answer = match outcome {
         HttpOutcome::Lost => Err(Failure::Lost),
         HttpOutcome::Answer { status: 200..=299, body } => Ok(body),
-        HttpOutcome::Answer { status, body } => Err(Failure::Problem(problem(status, &body))),
+        HttpOutcome::Answer { status, body } => Err(Failure::Problem(Box::new(problem(status, &body)))),
     };
     match answer.as_ref().err().and_then(Failure::code) {
         Some(Code::Unauthorized) if call.signed && !call.repeated => {
@@ -139,9 +143,8 @@ pub(crate) fn json<T: Serialize>(value: &T) -> HttpBody {
 
 /// Reads a good answer. One that is not of the documented form is the server's fault, and may pass.
 pub(crate) fn read<T: DeserializeOwned>(answer: Answer) -> Result<T, Failure> {
-    serde_json::from_slice(&answer?).map_err(|_| {
-        Failure::Problem(Problem::new(Code::Internal, "the server's answer is not of the documented form"))
-    })
+    serde_json::from_slice(&answer?)
+        .map_err(|_| Failure::new(Code::Internal, "the server's answer is not of the documented form"))
 }
 
 fn problem(status: u16, body: &[u8]) -> Problem {

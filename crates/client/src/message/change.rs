@@ -84,9 +84,11 @@ fn edit(
     if found.account != author || found.kind != Kind::Text || found.edited >= seq {
         return Ok(false);
     }
-    step.tx
-        .prepare_cached("UPDATE message SET text = ?2, edited = ?3 WHERE message = ?1")?
-        .execute(params![target.as_bytes(), text, seq])?;
+    step.tx.prepare_cached("UPDATE message SET text = ?2, edited = ?3 WHERE message = ?1")?.execute(params![
+        target.as_bytes(),
+        text,
+        seq
+    ])?;
     Ok(true)
 }
 

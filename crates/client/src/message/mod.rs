@@ -180,18 +180,21 @@ pub(crate) fn unreadable(step: &mut Step<'_>, entry: &Entry, why: &str) -> Done 
     }
     let taken = find(step.tx, entry.message_id)?.is_some();
     let message = if taken { step.fresh_id() } else { entry.message_id };
-    insert(step, &New {
-        message,
-        conversation: entry.log.as_conversation(),
-        seq: Some(entry.seq),
-        sender: entry.sender,
-        time_ms: entry.time_ms,
-        kind: Kind::Unreadable,
-        text: Some(why),
-        reply_to: None,
-        digest: None,
-        counts: true,
-    })?;
+    insert(
+        step,
+        &New {
+            message,
+            conversation: entry.log.as_conversation(),
+            seq: Some(entry.seq),
+            sender: entry.sender,
+            time_ms: entry.time_ms,
+            kind: Kind::Unreadable,
+            text: Some(why),
+            reply_to: None,
+            digest: None,
+            counts: true,
+        },
+    )?;
     Ok(())
 }
 
@@ -206,27 +209,26 @@ pub(crate) fn notice(
 ) -> Done {
     let message = step.fresh_id();
     let sender = Sender { account: about, device: step.me()?.sender.device };
-    insert(step, &New {
-        message,
-        conversation,
-        seq: Some(seq),
-        sender,
-        time_ms,
-        kind: Kind::Notice,
-        text: Some(notice_name(notice)),
-        reply_to: None,
-        digest: None,
-        counts: false,
-    })?;
+    insert(
+        step,
+        &New {
+            message,
+            conversation,
+            seq: Some(seq),
+            sender,
+            time_ms,
+            kind: Kind::Notice,
+            text: Some(notice_name(notice)),
+            reply_to: None,
+            digest: None,
+            counts: false,
+        },
+    )?;
     Ok(())
 }
 
 /// A reply is shown as one if it names what is here under that id, or something that is not here.
-fn quotable(
-    tx: &Connection,
-    conversation: ConversationId,
-    target: Option<Target>,
-) -> Result<Option<MessageId>, Stop> {
+fn quotable(tx: &Connection, conversation: ConversationId, target: Option<Target>) -> Result<Option<MessageId>, Stop> {
     let Some(target) = target else { return Ok(None) };
     Ok(match find(tx, target.message)? {
         Some(found) if found.conversation != conversation => None,
@@ -239,7 +241,9 @@ fn quotable(
 pub(crate) fn unplace_above(step: &Step<'_>, conversation: ConversationId, head: u64) -> Done {
     let device = step.me()?.sender.device;
     step.tx
-        .prepare_cached("UPDATE message SET seq = ?3 WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind = 0")?
+        .prepare_cached(
+            "UPDATE message SET seq = ?3 WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind = 0",
+        )?
         .execute(params![conversation.as_bytes(), head, UNSENT, device.as_bytes()])?;
     Ok(())
 }

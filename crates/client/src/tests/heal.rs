@@ -87,6 +87,11 @@ fn an_append_that_crosses_a_commit_is_sent_again_under_the_same_id() {
     lose_keys(&mut world, 1);
     world.say(1, 0, "moves the epoch");
     // The commit is at the server, and its entry is still on its way when the append goes out.
+    while world.server.logs[&conversation.into()].epoch < 2 {
+        if !world.step() {
+            world.sleep();
+        }
+    }
     let to = world.peer(1);
     let send = Command::Send { to, text: "crosses".into(), reply_to: None };
     let id = world.command(0, send);
@@ -154,7 +159,10 @@ fn rubbish_in_the_log_is_shown_as_unreadable_and_blocks_nothing() {
     world.say(0, 1, "goes on");
     world.settle();
     let bodies = bodies(&mut world, 1);
-    assert!(matches!(&bodies[..], [_, Body::Unreadable { .. }, Body::Text { text }] if text == "goes on"), "{bodies:?}");
+    assert!(
+        matches!(&bodies[..], [_, Body::Unreadable { .. }, Body::Text { text }] if text == "goes on"),
+        "{bodies:?}"
+    );
 }
 
 #[test]

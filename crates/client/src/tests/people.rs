@@ -17,10 +17,7 @@ fn safety(world: &mut World, who: usize, of: usize) -> (String, bool) {
 fn somebody_unknown_is_looked_up_and_ones_own_number_is_refused() {
     let mut world = World::signed_in(1);
     let send = |phone: &str| Command::Send { to: Peer::Phone(phone.into()), text: "x".into(), reply_to: None };
-    assert_eq!(
-        world.ask(0, send("+49 170 1234567")),
-        Err(ClientError::NoSuchPerson { phone: "+491701234567".into() })
-    );
+    assert_eq!(world.ask(0, send("+49 170 1234567")), Err(ClientError::NoSuchPerson { phone: "+491701234567".into() }));
     assert!(matches!(world.ask(0, send("+31612345670")), Err(ClientError::NotAllowed { .. })));
     let local = world.ask(0, send("0612345678"));
     assert!(matches!(local, Err(ClientError::Refused { code: Code::InvalidPhone, .. })), "{local:?}");

@@ -63,10 +63,10 @@ impl TestLog {
     }
 }
 
-type Answer = Result<Vec<u8>, Problem>;
+type Answer = Result<Vec<u8>, Box<Problem>>;
 
-fn refuse<T>(code: Code) -> Result<T, Problem> {
-    Err(Problem::new(code, format!("refused: {}", code.as_str())))
+fn refuse<T>(code: Code) -> Result<T, Box<Problem>> {
+    Err(Box::new(Problem::new(code, format!("refused: {}", code.as_str()))))
 }
 
 fn json<T: Serialize>(value: &T) -> Answer {
@@ -89,9 +89,7 @@ impl TestServer {
     pub fn http(&mut self, request: &HttpRequest) -> HttpOutcome {
         match self.answer(request) {
             Ok(body) => HttpOutcome::Answer { status: 200, body },
-            Err(problem) => {
-                HttpOutcome::Answer { status: problem.status, body: serde_json::to_vec(&problem).unwrap() }
-            }
+            Err(problem) => HttpOutcome::Answer { status: problem.status, body: serde_json::to_vec(&problem).unwrap() },
         }
     }
 
@@ -108,8 +106,8 @@ impl TestServer {
         }
     }
 
-    fn device(&self, token: Option<&str>) -> Result<DeviceId, Problem> {
-        let (device, generation) = token.and_then(parse_token).ok_or(Problem::new(Code::Unauthorized, ""))?;
+    fn device(&self, token: Option<&str>) -> Result<DeviceId, Box<Problem>> {
+        let (device, generation) = token.and_then(parse_token).ok_or(Box::new(Problem::new(Code::Unauthorized, "")))?;
         match self.devices.get(&device) {
             Some(found) if found.out => refuse(Code::LoggedOut),
             Some(found) if found.generation == generation => Ok(device),
@@ -136,9 +134,10 @@ impl TestServer {
             (Method::Post, ["accounts", account, "key-packages", "claim"]) => self.claim(account.parse().unwrap()),
             (Method::Post, ["contacts", "lookup"]) => {
                 let lookup: Lookup = body(request);
-                let matches = lookup.phones.into_iter().filter_map(|phone| {
-                    self.accounts.get(&phone).map(|account| Match { phone, account: *account })
-                });
+                let matches = lookup
+                    .phones
+                    .into_iter()
+                    .filter_map(|phone| self.accounts.get(&phone).map(|account| Match { phone, account: *account }));
                 json(&Found { matches: matches.collect() })
             }
             (Method::Post, ["conversations"]) => {
@@ -148,14 +147,18 @@ impl TestServer {
                 json(&Created { conversation, seq, time_ms })
             }
             (Method::Get, ["conversations", id, "group-info"]) => {
-                let log = self.logs.get(&id.parse().unwrap()).ok_or(Problem::new(Code::NotFound, ""))?;
+                let log = self.logs.get(&id.parse().unwrap()).ok_or(Box::new(Problem::new(Code::NotFound, "")))?;
                 let group_info = log.group_info.clone().unwrap();
                 json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info })
             }
             (Method::Get, ["blocks"]) => json(&Blocks { accounts: vec![] }),
             (method, ["blocks", account]) => {
                 let pair = (self.devices[&device].account, account.parse().unwrap());
-                if method == Method::Put { self.blocks.insert(pair) } else { self.blocks.remove(&pair) };
+                if method == Method::Put {
+                    self.blocks.insert(pair)
+                } else {
+                    self.blocks.remove(&pair)
+                };
                 Ok(vec![])
             }
             other => panic!("the test server knows no {other:?}"),
@@ -169,15 +172,18 @@ impl TestServer {
         let fresh = AccountId::from_bytes(self.number());
         let account = *self.accounts.entry(login.phone.clone()).or_insert(fresh);
         let device = DeviceId::from_bytes(self.number());
-        self.devices.insert(device, TestDevice {
-            account,
-            generation: 0,
-            credential: None,
-            packages: VecDeque::new(),
-            last_resort: None,
-            out: false,
-            cursors: BTreeMap::new(),
-        });
+        self.devices.insert(
+            device,
+            TestDevice {
+                account,
+                generation: 0,
+                credential: None,
+                packages: VecDeque::new(),
+                last_resort: None,
+                out: false,
+                cursors: BTreeMap::new(),
+            },
+        );
         self.tokens(device)
     }
 
@@ -213,10 +219,13 @@ impl TestServer {
         let account = self.devices[&device].account;
         assert_eq!((credential.account, credential.device), (account, device));
         let mut replaced = Vec::new();
-        for (other, found) in self.devices.iter_mut().filter(|(other, found)| **other != device && found.account == account) {
-            let same = found.credential.as_ref().is_some_and(|bytes| {
-                Credential::verify(bytes).unwrap().identity_key == credential.identity_key
-            });
+        for (other, found) in
+            self.devices.iter_mut().filter(|(other, found)| **other != device && found.account == account)
+        {
+            let same = found
+                .credential
+                .as_ref()
+                .is_some_and(|bytes| Credential::verify(bytes).unwrap().identity_key == credential.identity_key);
             if !same && !found.out {
                 found.out = true;
                 replaced.push(*other);
@@ -358,7 +367,7 @@ impl TestServer {
         ServerFrame::Page(Page { log: id, entries, head: log.head(), oldest: log.oldest(), caught_up })
     }
 
-    fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Problem> {
+    fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Box<Problem>> {
         let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info } = commit;
         let id = LogId::from(conversation);
         let known = self.logs.get(&id).is_some_and(|log| log.sent.contains_key(&(message_id, device)));
@@ -392,7 +401,7 @@ impl TestServer {
         message_id: MessageId,
         epoch: u64,
         body: Body,
-    ) -> Result<(u64, u64), Problem> {
+    ) -> Result<(u64, u64), Box<Problem>> {
         if let Some(code) = self.refuse.pop_front() {
             return refuse(code);
         }
@@ -409,7 +418,7 @@ impl TestServer {
             let mut problem = Problem::new(Code::StaleEpoch, "another epoch");
             problem.epoch = Some(now_epoch);
             problem.head = Some(head);
-            return Err(problem);
+            return Err(Box::new(problem));
         }
         if self.is_withheld(id, account) {
             return refuse(Code::Blocked);
@@ -496,7 +505,11 @@ fn parse_token(token: &str) -> Option<(DeviceId, u64)> {
     Some((device.parse().ok()?, generation.parse().ok()?))
 }
 
-fn placed(conversation: ConversationId, message_id: MessageId, result: Result<(u64, u64), Problem>) -> ServerFrame {
+fn placed(
+    conversation: ConversationId,
+    message_id: MessageId,
+    result: Result<(u64, u64), Box<Problem>>,
+) -> ServerFrame {
     match result {
         Ok((seq, time_ms)) => ServerFrame::Appended { conversation, message_id, seq, time_ms },
         Err(problem) => ServerFrame::Refused(Refused {

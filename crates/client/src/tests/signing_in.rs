@@ -77,8 +77,9 @@ fn a_device_that_the_server_logs_out_is_wiped_and_says_so() {
 #[test]
 fn tokens_are_refreshed_before_they_expire_and_when_the_server_refuses_one() {
     let mut world = World::signed_in(2);
-    world.cut(0);
     world.pass(3_600_000);
+    world.cut(0);
+    world.drain();
     world.settle();
     let generation = |world: &World| world.server.devices[&device(world, 0)].generation;
     assert_eq!(generation(&world), 1, "the old one had expired");

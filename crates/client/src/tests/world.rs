@@ -55,13 +55,8 @@ impl World {
         if std::env::var_os("TIDINGS_TELL").is_some() {
             let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).try_init();
         }
-        let mut world = Self {
-            server: TestServer::default(),
-            people: Vec::new(),
-            now_ms: 1_700_000_000_000,
-            calls: 0,
-            seeds: 0,
-        };
+        let mut world =
+            Self { server: TestServer::default(), people: Vec::new(), now_ms: 1_700_000_000_000, calls: 0, seeds: 0 };
         for index in 0..people {
             world.add(format!("+3161234567{index}"), Db::open_memory().unwrap());
         }
@@ -203,7 +198,7 @@ impl World {
     }
 
     /// To the next wake-up.
-    fn sleep(&mut self) {
+    pub fn sleep(&mut self) {
         let next = self.people.iter().enumerate().filter_map(|(who, p)| p.wake_ms.map(|at_ms| (at_ms, who))).min();
         let (at_ms, who) = next.expect("nobody waits for anything");
         self.now_ms = self.now_ms.max(at_ms);
@@ -382,8 +377,8 @@ impl World {
     }
 
     pub fn conversations(&mut self, who: usize) -> Vec<view::Conversation> {
-        match self.ask(who, Command::Conversations) {
-            Ok(Reply::Conversations(conversations)) => conversations,
+        match self.must(who, &Command::Conversations) {
+            Reply::Conversations(conversations) => conversations,
             other => panic!("{other:?}"),
         }
     }
@@ -395,8 +390,8 @@ impl World {
     }
 
     pub fn messages(&mut self, who: usize, of: ConversationId) -> Vec<view::Message> {
-        match self.ask(who, Command::Messages { of: Peer::Conversation(of), before: None, limit: 500 }) {
-            Ok(Reply::Messages(messages)) => messages,
+        match self.must(who, &Command::Messages { of: Peer::Conversation(of), before: None, limit: 500 }) {
+            Reply::Messages(messages) => messages,
             other => panic!("{other:?}"),
         }
     }
@@ -408,8 +403,8 @@ impl World {
     }
 
     pub fn tick_of(&mut self, who: usize, message: MessageId) -> Option<Tick> {
-        match self.ask(who, Command::Message { id: message }) {
-            Ok(Reply::Message(message)) => message.tick,
+        match self.must(who, &Command::Message { id: message }) {
+            Reply::Message(message) => message.tick,
             other => panic!("{other:?}"),
         }
     }

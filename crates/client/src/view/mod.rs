@@ -71,13 +71,19 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    Text { text: String },
+    Text {
+        text: String,
+    },
     /// Deleted for everyone by its sender.
     Deleted,
     /// Something is missing here that this device cannot read: what is known of it, for people.
-    Unreadable { why: String },
+    Unreadable {
+        why: String,
+    },
     /// Said by the core, not by a person: the safety number changed, the conversation was secured anew.
-    Notice { notice: Notice },
+    Notice {
+        notice: Notice,
+    },
     /// Made by a newer client.
     Unknown,
 }

@@ -6,7 +6,8 @@ use crate::step::{Step, Stop};
 
 pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
     let me = step.mem.me.as_ref();
-    let outbox = step.tx.prepare_cached("SELECT count(*) FROM outbox WHERE silent = 0")?.query_row([], |row| row.get(0))?;
+    let outbox =
+        step.tx.prepare_cached("SELECT count(*) FROM outbox WHERE silent = 0")?.query_row([], |row| row.get(0))?;
     Ok(Status {
         account: me.map(|me| me.sender.account),
         device: me.map(|me| me.sender.device),
