@@ -40,11 +40,8 @@ pub enum Item {
     LoggedOut { reason: String },
 }
 
-/// What an item was about, for those who show it to people.
-pub enum Shown {
-    Message(view::Message),
-    Other,
-}
+/// An item, and the message that it is about, for those who show it to people.
+pub type Told = (Item, Option<view::Message>);
 
 #[derive(Default)]
 pub struct Feed {
@@ -76,7 +73,7 @@ impl Feed {
     }
 
     /// What there is to tell of a piece of news.
-    pub async fn items(&mut self, handle: &Handle, news: News) -> Result<Vec<(Item, Shown)>, Failure> {
+    pub async fn items(&mut self, handle: &Handle, news: News) -> Result<Vec<Told>, Failure> {
         let event = match news {
             News::Event(event) => event,
             News::Missed => return self.missed(handle).await,
@@ -85,7 +82,7 @@ impl Feed {
             Event::MessageAdded { message, .. } => match find(handle, message).await? {
                 Some(message) => {
                     self.watch(&message);
-                    vec![(Item::Message { message: (&message).into() }, Shown::Message(message))]
+                    vec![(Item::Message { message: (&message).into() }, Some(message))]
                 }
                 None => Vec::new(),
             },
@@ -95,7 +92,7 @@ impl Feed {
                         true => Item::Tick { message: (&message).into() },
                         false => Item::MessageChanged { message: (&message).into() },
                     };
-                    vec![(item, Shown::Message(message))]
+                    vec![(item, Some(message))]
                 }
                 None => Vec::new(),
             },
@@ -104,38 +101,38 @@ impl Feed {
                 .await?
                 .iter()
                 .filter(|row| row.conversation == conversation)
-                .map(|row| (Item::Conversation { conversation: row.into() }, Shown::Other))
+                .map(|row| (Item::Conversation { conversation: row.into() }, None))
                 .collect(),
             Event::Typing { conversation, account, on } => {
                 let (conversation, account) = (conversation.to_string(), account.to_string());
-                vec![(Item::Typing { conversation, account, on }, Shown::Other)]
+                vec![(Item::Typing { conversation, account, on }, None)]
             }
-            Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, Shown::Other)],
-            Event::CaughtUp => vec![(Item::CaughtUp, Shown::Other)],
-            Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, Shown::Other)],
+            Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, None)],
+            Event::CaughtUp => vec![(Item::CaughtUp, None)],
+            Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, None)],
         })
     }
 
-    async fn ticks(&mut self, handle: &Handle, of: ConversationId) -> Result<Vec<(Item, Shown)>, Failure> {
+    async fn ticks(&mut self, handle: &Handle, of: ConversationId) -> Result<Vec<Told>, Failure> {
         let mut items = Vec::new();
         for message in messages(handle, of).await? {
             if self.watch(&message) {
-                items.push((Item::Tick { message: (&message).into() }, Shown::Message(message)));
+                items.push((Item::Tick { message: (&message).into() }, Some(message)));
             }
         }
         Ok(items)
     }
 
-    async fn missed(&mut self, handle: &Handle) -> Result<Vec<(Item, Shown)>, Failure> {
-        let mut items = vec![(Item::Missed, Shown::Other)];
+    async fn missed(&mut self, handle: &Handle) -> Result<Vec<Told>, Failure> {
+        let mut items = vec![(Item::Missed, None)];
         for row in conversations(handle).await? {
             let newest = self.conversations.get(&row.conversation).and_then(|watched| watched.newest);
             for message in messages(handle, row.conversation).await? {
                 let ticked = self.watch(&message);
                 if newest.is_none_or(|newest| message.position > newest) {
-                    items.push((Item::Message { message: (&message).into() }, Shown::Message(message)));
+                    items.push((Item::Message { message: (&message).into() }, Some(message)));
                 } else if ticked {
-                    items.push((Item::Tick { message: (&message).into() }, Shown::Message(message)));
+                    items.push((Item::Tick { message: (&message).into() }, Some(message)));
                 }
             }
         }

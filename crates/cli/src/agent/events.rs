@@ -168,7 +168,6 @@ async fn events(
 /// Waits until there is something after that number; `None` when the agent ends.
 async fn next_page(agent: &Agent, after: u64, limit: usize) -> Option<Page> {
     let mut newest = agent.events.newest.subscribe();
-    let mut stopping = agent.stopping.clone();
     loop {
         newest.borrow_and_update();
         let page = agent.events.after(after, limit);
@@ -177,7 +176,7 @@ async fn next_page(agent: &Agent, after: u64, limit: usize) -> Option<Page> {
         }
         tokio::select! {
             changed = newest.changed() => changed.ok()?,
-            _ = stopping.wait_for(|stopping| *stopping) => return None,
+            () = agent.ending() => return None,
         }
     }
 }

@@ -87,10 +87,9 @@ async fn send(
         Reply::Queued { message, .. } => message,
         other => return Err(crate::command::unexpected(&other).into()),
     };
-    let mut stopping = agent.stopping.clone();
     let message = tokio::select! {
         message = wait_for_tick(&agent.handle, id, wait, Duration::from_secs(timeout_s)) => message?,
-        _ = stopping.wait_for(|stopping| *stopping) => find(&agent, id).await?,
+        () = agent.ending() => find(&agent, id).await?,
     };
     match message.tick {
         Some(view::Tick::Failed) => {
@@ -155,7 +154,9 @@ async fn read(
     State(agent): State<Arc<Agent>>,
     id: std::result::Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode> {
-    change(&agent, &id?, |to, up_to| Command::MarkRead { to, up_to }).await?;
+    let message = find(&agent, message_id(&id?)?).await?;
+    let to = Peer::Conversation(message.conversation);
+    agent.handle.ask(Command::MarkRead { to, up_to: message.message }).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

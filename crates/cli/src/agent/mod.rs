@@ -45,6 +45,14 @@ pub struct Agent {
     stopping: watch::Receiver<bool>,
 }
 
+impl Agent {
+    /// Waits until the agent ends.
+    async fn ending(&self) {
+        let mut stopping = self.stopping.clone();
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
 /// Who may ask.
 pub struct Access {
     pub token: String,

@@ -21,11 +21,6 @@ impl LineEdit {
         std::mem::take(&mut self.text)
     }
 
-    pub fn set(&mut self, text: String) {
-        self.cursor = text.len();
-        self.text = text;
-    }
-
     pub fn insert(&mut self, text: &str) {
         self.text.insert_str(self.cursor, text);
         self.cursor += text.len();
@@ -61,8 +56,8 @@ impl LineEdit {
     }
 
     pub fn word_left(&mut self) {
-        let words = self.text[..self.cursor].unicode_word_indices();
-        self.cursor = words.last().map_or(0, |(start, _)| start);
+        let mut words = self.text[..self.cursor].unicode_word_indices();
+        self.cursor = words.next_back().map_or(0, |(start, _)| start);
     }
 
     pub fn word_right(&mut self) {
@@ -136,7 +131,7 @@ mod tests {
 
     fn line(text: &str) -> LineEdit {
         let mut line = LineEdit::default();
-        line.set(text.into());
+        line.insert(text);
         line
     }
 

@@ -4,7 +4,7 @@ use super::{logged_out, open, unexpected};
 use crate::Common;
 use crate::driver::{Handle, Listener};
 use crate::failure::Failure;
-use crate::feed::{self, Feed, Item, Shown};
+use crate::feed::{self, Feed, Item};
 use crate::show::{line, out, plain, text};
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -55,7 +55,7 @@ impl Listen {
         if self.unread {
             for message in unread(handle).await? {
                 let item = Item::Message { message: plain::Message::from(&message) };
-                self.print(handle, &item, &Shown::Message(message), &zone).await?;
+                self.print(handle, &item, &Some(message), &zone).await?;
             }
         }
         while let Some(next) = news.next().await {
@@ -69,14 +69,20 @@ impl Listen {
         Err(Failure::new("the account was closed"))
     }
 
-    async fn print(&self, handle: &Handle, item: &Item, shown: &Shown, zone: &TimeZone) -> Result<(), Failure> {
+    async fn print(
+        &self,
+        handle: &Handle,
+        item: &Item,
+        shown: &Option<Message>,
+        zone: &TimeZone,
+    ) -> Result<(), Failure> {
         if self.json {
             out::json(item)?;
         } else if let Some(text) = human(item, shown, zone) {
             out::line(&text)?;
         }
         match (item, shown) {
-            (Item::Message { .. }, Shown::Message(message)) if self.mark_read && !message.own => {
+            (Item::Message { .. }, Some(message)) if self.mark_read && !message.own => {
                 let to = Peer::Conversation(message.conversation);
                 handle.call(Command::MarkRead { to, up_to: message.message }).await.map(drop)
             }
@@ -86,13 +92,11 @@ impl Listen {
 }
 
 /// What is worth a line to a person.
-fn human(item: &Item, shown: &Shown, zone: &TimeZone) -> Option<String> {
+fn human(item: &Item, shown: &Option<Message>, zone: &TimeZone) -> Option<String> {
     match (item, shown) {
-        (Item::Message { .. }, Shown::Message(message)) => Some(line::message(message, zone)),
-        (Item::MessageChanged { .. }, Shown::Message(message)) => {
-            Some(format!("changed: {}", line::message(message, zone)))
-        }
-        (Item::Tick { .. }, Shown::Message(message)) => {
+        (Item::Message { .. }, Some(message)) => Some(line::message(message, zone)),
+        (Item::MessageChanged { .. }, Some(message)) => Some(format!("changed: {}", line::message(message, zone))),
+        (Item::Tick { .. }, Some(message)) => {
             let number = plain::number(message).map(|number| format!("#{number} ")).unwrap_or_default();
             let said = text::shorten(&text::line(&line::body(message)), SAID_COLUMNS);
             Some(format!("{} {number}{said}", line::tick(message.tick?)))

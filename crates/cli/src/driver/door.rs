@@ -39,6 +39,7 @@ pub struct Asked {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is written out at once")]
 pub enum Told {
     /// The command goes to the core now.
     Taken {

@@ -112,7 +112,11 @@ impl Holder {
                 }
                 () = &mut leave_by, if leaving => break,
                 Some(call) = ends.calls.next(), if !leaving => self.command(call, &ends.news),
-                Some(call) = door.next() => self.command(call, &ends.news),
+                asked = door.next() => {
+                    if let Some(call) = asked {
+                        self.command(call, &ends.news);
+                    }
+                }
                 Some(said) = self.wires.said_out.recv() => self.heard(said, &ends.news),
                 Some((id, outcome)) = self.wires.responses_out.recv() => {
                     self.handle(Input::Response { id, outcome }, &ends.news);

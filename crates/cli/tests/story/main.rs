@@ -1,0 +1,13 @@
+//! Stories with the real binary: a server, people, scripts and signals, as a user would have them.
+//!
+//! [`world`] starts and ends processes; every other file is about one thing.
+
+mod agent;
+mod bad_input;
+mod chat;
+mod door;
+mod help;
+mod talk;
+mod terminal;
+mod web;
+mod world;
