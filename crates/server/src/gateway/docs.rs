@@ -4,7 +4,7 @@ use crate::server::Server;
 use axum::Router;
 use axum::http::HeaderName;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use axum::response::{Html, Redirect};
+use axum::response::Html;
 use axum::routing::get;
 use bytes::Bytes;
 use std::fmt::Write;
@@ -32,7 +32,6 @@ pub fn routes(document: OpenApi) -> Router<Arc<Server>> {
         .route("/docs/errors", get(move || std::future::ready(Html(errors.clone()))))
         .layer(policy)
         .route("/openapi.json", get(move || std::future::ready(([JSON], json.clone()))))
-        .route("/api", get(|| async { Redirect::permanent("/docs/") }))
 }
 
 /// A page of all problem codes, made from the codes themselves.

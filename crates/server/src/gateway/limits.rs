@@ -28,7 +28,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 /// From a request's headers to its answer's, the body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The same for a long poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(POLL_WAIT_MAX_S + 15);
 /// When those come back whom the server had no room for.
@@ -183,6 +183,65 @@ fn known(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tidings_proto::problem::Problem;
+    use tidings_store::{Clock, Store};
+    use tower::ServiceExt;
+
+    /// The middleware around handlers that misbehave.
+    async fn around_bad_handlers(config: Config) -> Router {
+        let clock = Clock::new(|| 1_700_000_000_000);
+        let server = Arc::new(Server::open(config, Store::memory(clock.clone()), clock).await.unwrap());
+        Router::new()
+            .route("/panic", get(|| async { panic!("on purpose") as &'static str }))
+            .route("/never", get(std::future::pending::<&'static str>))
+            .route(POLL, get(std::future::pending::<&'static str>))
+            .route("/healthz", get(|| async { "ok" }))
+            .layer(axum::middleware::from_fn_with_state(Arc::new(Gate::new(&server)), around))
+    }
+
+    async fn ask(router: &Router, path: &str) -> (Code, u64) {
+        let began = Instant::now();
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        (problem.code, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_an_answer_and_so_is_a_handler_that_never_ends() {
+        let router = around_bad_handlers(Config::default()).await;
+        assert_eq!(ask(&router, "/panic").await, (Code::Internal, 0));
+        assert_eq!(ask(&router, "/never").await, (Code::Timeout, REQUEST_TIMEOUT.as_secs()));
+        assert_eq!(ask(&router, POLL).await, (Code::Timeout, POLL_TIMEOUT.as_secs()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_requests_are_under_way_and_polls_take_no_room() {
+        let mut config = Config::default();
+        config.http.requests_max = 2;
+        let router = around_bad_handlers(config).await;
+        let answered = AtomicU64::new(0);
+        let waiting = |path: &'static str| {
+            let (router, answered) = (&router, &answered);
+            async move {
+                ask(router, path).await;
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let full = async {
+            tokio::task::yield_now().await;
+            assert_eq!(ask(&router, "/never").await, (Code::Overloaded, 0));
+            assert_eq!(answered.load(Ordering::Relaxed), 0);
+        };
+        tokio::join!(waiting("/never"), waiting("/never"), waiting(POLL), full);
+        assert_eq!(ask(&router, "/never").await, (Code::Timeout, REQUEST_TIMEOUT.as_secs()), "there is room again");
+    }
 
     fn origin(origin: Option<&str>, allowed: &[&str]) -> bool {
         let mut headers = HeaderMap::new();

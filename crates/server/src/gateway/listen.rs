@@ -16,17 +16,20 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Sleep;
 use tower::ServiceExt;
 
 /// From the opening of a connection, or the end of its last answer, to the next request's whole header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A request's header.
 const HEADER_MAX_BYTES: usize = 32 * 1024;
+/// How long a peer may leave everything unread before its connection is cut.
+const WRITE_STALL: Duration = Duration::from_secs(60);
 /// After the operating system would not give a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -83,7 +86,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(Co
     let (stream, address) = listener.accept().await?;
     // Frames are small and wait for nobody.
     stream.set_nodelay(true)?;
-    Ok((Counted { stream, _permit: permit }, address))
+    Ok((Counted { stream, stalled: None, _permit: permit }, address))
 }
 
 /// One connection, to the end of its last answer or until it becomes a socket.
@@ -108,11 +111,25 @@ async fn connection(stream: Counted, address: SocketAddr, router: Router, mut en
     drop(serving.await);
 }
 
-/// A connection to the server, counted until it is closed, also after it became a socket.
+/// A connection to the server, counted until it is closed, also after it became a socket. Cut if its peer does not read.
 #[derive(Debug)]
 struct Counted {
     stream: TcpStream,
+    /// Runs while nothing more can be written; boxed, since most connections never need it.
+    stalled: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Counted {
+    fn progress(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+    }
 }
 
 impl AsyncRead for Counted {
@@ -123,7 +140,8 @@ impl AsyncRead for Counted {
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.progress(cx, written)
     }
 
     fn poll_write_vectored(
@@ -131,7 +149,8 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.progress(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -144,5 +163,35 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_cut() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let room = Arc::new(Semaphore::new(1));
+        let (mut counted, _) = accept(&listener, &room).await.unwrap();
+        // From here on the clock jumps to the next timer whenever nothing else can happen.
+        tokio::time::pause();
+        let began = tokio::time::Instant::now();
+        let block = vec![0; 1024 * 1024];
+        let error = loop {
+            match counted.write_all(&block).await {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= WRITE_STALL);
+        assert_eq!(room.available_permits(), 0);
+        drop(counted);
+        assert_eq!(room.available_permits(), 1);
+        peer.read_exact(&mut [0; 1024]).await.unwrap();
     }
 }

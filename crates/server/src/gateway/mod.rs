@@ -5,6 +5,7 @@
 //!   documents of what the framework refuses by itself. * [`openapi`] and [`docs`] describe it all; [`health`] says how
 //!   the server is. * [`socket`] and [`session`] are the live connection.
 
+mod decode;
 pub mod docs;
 pub mod health;
 pub mod limits;
@@ -33,7 +34,8 @@ pub fn router(server: Arc<Server>) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::no_such_route)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .layer(limits::cross_origin(&server.config.http))
         .layer(middleware::from_fn_with_state(gate, limits::around))
+        // Outermost, so that a page can read refusals too.
+        .layer(limits::cross_origin(&server.config.http))
         .with_state(server)
 }

@@ -123,6 +123,10 @@ async fn pages_of_other_origins_may_ask_only_if_allowed() {
     let allowed = preflight("https://app.example").await;
     assert_eq!(allowed.headers["access-control-allow-origin"], "https://app.example");
     assert!(!preflight("https://evil.example").await.headers.contains_key("access-control-allow-origin"));
+    let refused = world.request(Method::GET, "/v1/me").header("origin", "https://app.example");
+    let refused = Answer::of(refused).await;
+    refused.problem(Code::Unauthorized);
+    assert_eq!(refused.headers["access-control-allow-origin"], "https://app.example", "the page can read why");
     let socket = world.request(Method::GET, "/v1/socket").header("origin", "https://evil.example");
     Answer::of(socket).await.problem(Code::Forbidden);
 }
