@@ -6,6 +6,7 @@
 //!
 //! Sharded by account, so that waking rarely meets waking. Nothing here is durable, and losing it loses no message.
 
+mod encode;
 mod live;
 mod outbox;
 

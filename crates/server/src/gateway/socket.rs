@@ -1,5 +1,6 @@
 //! `GET /v1/socket`: the WebSocket (RFC 6455) that carries a session.
 
+use super::decode;
 use super::session::{self, Inbound, Outbound};
 use crate::error::Error;
 use crate::server::Server;
@@ -7,6 +8,7 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, Stream, StreamExt};
 use std::pin::Pin;
@@ -73,8 +75,8 @@ impl Stream for Incoming {
         Poll::Ready(match ready!(self.stream.poll_next_unpin(cx)) {
             None | Some(Ok(Message::Close(_))) => None,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(Inbound::Alive),
-            Some(Ok(Message::Binary(bytes))) if self.format == Format::Cbor => Some(decode(Format::Cbor, &bytes)),
-            Some(Ok(Message::Text(text))) if self.format == Format::Json => Some(decode(Format::Json, text.as_bytes())),
+            Some(Ok(Message::Binary(bytes))) if self.format == Format::Cbor => Some(read(Format::Cbor, &bytes)),
+            Some(Ok(Message::Text(text))) if self.format == Format::Json => Some(read(Format::Json, &text.into())),
             Some(Ok(Message::Binary(_))) => Some(Inbound::Malformed("Frames of this subprotocol are text.".into())),
             Some(Ok(Message::Text(_))) => Some(Inbound::Malformed("Frames of this subprotocol are binary.".into())),
             Some(Err(error)) => unreadable(&error),
@@ -82,8 +84,8 @@ impl Stream for Incoming {
     }
 }
 
-fn decode(format: Format, bytes: &[u8]) -> Inbound {
-    match format.decode(bytes) {
+fn read(format: Format, bytes: &Bytes) -> Inbound {
+    match decode::frame(format, bytes) {
         Ok(frame) => Inbound::Frame(frame),
         Err(error) => Inbound::Malformed(format!("This is not a frame: {error}")),
     }

@@ -1,10 +1,11 @@
 //! What goes out to a connection. Shared parts are encoded once per format, when the first connection needs it.
 
+use super::encode;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tidings_proto::codec::{self, Format, StoredEntry};
 use tidings_proto::entry::{Entry, Sender};
-use tidings_proto::frame::{Page, ServerFrame};
+use tidings_proto::frame::{Page, ServerFrame, Watermark};
 use tidings_proto::id::{ConversationId, LogId, MessageId};
 use tidings_proto::payload::Payload;
 
@@ -55,6 +56,10 @@ pub enum Outgoing {
         seq: u64,
         time_ms: u64,
     },
+    Receipt {
+        conversation: ConversationId,
+        watermark: Watermark,
+    },
     Signal(Arc<LiveSignal>),
     /// A page as it stands on the disk.
     Page(Box<StoredPage>),
@@ -83,9 +88,14 @@ impl Outgoing {
     pub fn encode(self, format: Format) -> Bytes {
         match self {
             Outgoing::Entry(live) => live.encoded(format),
-            Outgoing::Appended { conversation, message_id, seq, time_ms } => {
-                format.encode(&ServerFrame::Appended { conversation, message_id, seq, time_ms })
-            }
+            Outgoing::Appended { conversation, message_id, seq, time_ms } => match format {
+                Format::Cbor => encode::appended(conversation, message_id, seq, time_ms),
+                Format::Json => format.encode(&ServerFrame::Appended { conversation, message_id, seq, time_ms }),
+            },
+            Outgoing::Receipt { conversation, watermark } => match format {
+                Format::Cbor => encode::receipt(conversation, watermark),
+                Format::Json => format.encode(&ServerFrame::Receipt { conversation, watermark }),
+            },
             Outgoing::Signal(signal) => {
                 let LiveSignal { conversation, sender, payload } = &*signal;
                 let (conversation, sender, payload) = (*conversation, *sender, payload.clone());

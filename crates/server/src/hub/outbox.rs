@@ -189,13 +189,14 @@ impl Outbox {
         let mut queue = lock(&self.queue);
         std::mem::swap(&mut queue.frames, frames);
         (queue.live, queue.live_bytes) = (0, 0);
-        let frame = |frame| Outgoing::Frame(Box::new(frame));
         frames.extend(
-            std::mem::take(&mut queue.moved).into_iter().map(|(log, head)| frame(ServerFrame::Moved { log, head })),
+            std::mem::take(&mut queue.moved)
+                .into_iter()
+                .map(|(log, head)| Outgoing::Frame(Box::new(ServerFrame::Moved { log, head }))),
         );
-        for (conversation, watermark) in queue.receipts.drain(..) {
-            frames.push(frame(ServerFrame::Receipt { conversation, watermark }));
-        }
+        frames.extend(
+            queue.receipts.drain(..).map(|(conversation, watermark)| Outgoing::Receipt { conversation, watermark }),
+        );
         let answered = std::mem::take(&mut queue.answered);
         let ping = std::mem::take(&mut queue.ping);
         if frames.is_empty() && !ping {

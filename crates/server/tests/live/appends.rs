@@ -12,10 +12,10 @@ async fn pipelined_appends_keep_their_order_and_every_reader_sees_the_same() {
     const EACH: usize = 500;
     let world = World::new().await;
     let (a, b, conversation) = world.pair().await;
-    let run = |who, other: u64| {
-        let world = &world;
+    // Both are there before the first message.
+    let (one, other) = (Peer::connect(&world, &a).await, Peer::connect(&world, &b).await);
+    let run = |mut peer: Peer, other: u64| {
         async move {
-            let mut peer = Peer::connect(world, who).await;
             let (mut waiting, mut own, mut seen) = (BTreeMap::<MessageId, usize>::new(), vec![0; EACH], Vec::new());
             let (mut sent, mut answered) = (0, 0);
             while answered < EACH || seen.len() < EACH {
@@ -36,7 +36,7 @@ async fn pipelined_appends_keep_their_order_and_every_reader_sees_the_same() {
             (own, seen)
         }
     };
-    let ((own_a, seen_a), (own_b, seen_b)) = tokio::join!(run(&a, 0), run(&b, 1));
+    let ((own_a, seen_a), (own_b, seen_b)) = tokio::join!(run(one, 0), run(other, 1));
     for (own, seen_by_other, number) in [(own_a, seen_b, 0), (own_b, seen_a, 1)] {
         assert!(own.is_sorted());
         let expected: Vec<(u64, String)> =

@@ -52,6 +52,7 @@ async fn logging_out_ends_the_connection_of_that_device_only() {
 async fn a_shutdown_answers_what_it_took_and_says_when_to_come_back() {
     let world = World::new().await;
     let (a, _, conversation) = world.pair().await;
+    let mut late = Peer::open(&world, Format::Cbor).await;
     let mut peer = Peer::connect(&world, &a).await;
     for number in 0..50 {
         peer.append(conversation, 1, &number.to_string()).await;
@@ -70,7 +71,6 @@ async fn a_shutdown_answers_what_it_took_and_says_when_to_come_back() {
     // Every append that was taken was answered.
     let taken = world.server.lanes.open(&world.server, conversation.into()).await.unwrap().head().seq - 1;
     assert_eq!(taken, answered);
-    let mut late = Peer::open(&world, Format::Cbor).await;
     late.send(&ClientFrame::Hello { token: a.token.clone(), since_ms: 0 }).await;
     assert_eq!(goodbye(&mut late).await.0, Code::ShuttingDown);
 }

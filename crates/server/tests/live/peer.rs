@@ -80,9 +80,12 @@ impl Peer {
     /// Sends a message of epoch 1 and waits for its seq.
     pub async fn say(&mut self, conversation: ConversationId, text: &str) -> u64 {
         let message = self.append(conversation, 1, text).await;
-        match self.next().await {
-            ServerFrame::Appended { message_id, seq, .. } if message_id == message => seq,
-            other => panic!("{other:?}"),
+        loop {
+            match self.next().await {
+                ServerFrame::Appended { message_id, seq, .. } if message_id == message => return seq,
+                ServerFrame::Receipt { .. } => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -99,10 +102,14 @@ impl Peer {
         self.next_or_closed().await.unwrap()
     }
 
+    /// The next entry; receipts before it are of no interest.
     pub async fn entry(&mut self) -> Entry {
-        match self.next().await {
-            ServerFrame::Entry(entry) => entry,
-            other => panic!("{other:?}"),
+        loop {
+            match self.next().await {
+                ServerFrame::Entry(entry) => return entry,
+                ServerFrame::Receipt { .. } => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 
