@@ -25,8 +25,8 @@ use crate::rejoin;
 use crate::session;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
-use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 use tidings_proto::frame::{Refused, ServerFrame};
 use tidings_proto::id::ConversationId;
 

@@ -8,8 +8,8 @@ use crate::event::Event;
 use crate::io::{CallId, Output};
 use crate::memory::{Me, Memory};
 use crate::mls::{Mls, MlsError};
-use rand::{Rng, RngCore};
 use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::RngCore;
 use rusqlite::Connection;
 use tidings_proto::frame::ClientFrame;
 use tidings_proto::id::MessageId;
@@ -85,7 +85,7 @@ impl Step<'_> {
     /// When to try again after so many attempts: doubled each time up to a bound, and never two clients at once.
     pub fn retry_at(&mut self, attempts: u32, at_least_ms: Option<u64>) -> u64 {
         let wait = RETRY_FIRST_MS.saturating_mul(1 << attempts.min(16)).min(RETRY_MAX_MS);
-        let jittered = wait / 2 + self.rng.random_range(0..=wait / 2);
+        let jittered = wait / 2 + self.rng.next_u64() % (wait / 2 + 1);
         self.now_ms + jittered.max(at_least_ms.unwrap_or(0).min(RETRY_ASKED_MAX_MS))
     }
 }

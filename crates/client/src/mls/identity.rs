@@ -5,7 +5,7 @@
 
 use super::error::MlsError;
 use ed25519_dalek::SigningKey;
-use rand::RngCore;
+use rand_chacha::rand_core::RngCore;
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::Sender;
