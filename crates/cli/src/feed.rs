@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::show::plain;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use tidings_client::event::Connection;
 use tidings_client::view::{self, Position, Tick};
 use tidings_client::{Command, Event, Peer, Reply};
@@ -52,7 +53,22 @@ pub struct Feed {
 struct Watched {
     /// The newest message that was handed out.
     newest: Option<Position>,
-    ticks: HashMap<MessageId, Tick>,
+    /// One's own messages to which a further tick may come.
+    own: HashMap<MessageId, Own>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Own {
+    tick: Tick,
+    /// A hash of what it says, and of what was said about it.
+    said: u64,
+}
+
+/// What is new about a message that was known.
+#[derive(Default)]
+struct Changed {
+    tick: bool,
+    said: bool,
 }
 
 impl Feed {
@@ -88,11 +104,15 @@ impl Feed {
             },
             Event::MessageChanged { message, .. } => match find(handle, message).await? {
                 Some(message) => {
-                    let item = match self.watch(&message) {
-                        true => Item::Tick { message: (&message).into() },
-                        false => Item::MessageChanged { message: (&message).into() },
-                    };
-                    vec![(item, Some(message))]
+                    let changed = self.watch(&message);
+                    let mut items = Vec::new();
+                    if changed.tick {
+                        items.push((Item::Tick { message: (&message).into() }, Some(message.clone())));
+                    }
+                    if changed.said || !changed.tick {
+                        items.push((Item::MessageChanged { message: (&message).into() }, Some(message)));
+                    }
+                    items
                 }
                 None => Vec::new(),
             },
@@ -116,7 +136,7 @@ impl Feed {
     async fn ticks(&mut self, handle: &Handle, of: ConversationId) -> Result<Vec<Told>, Failure> {
         let mut items = Vec::new();
         for message in messages(handle, of).await? {
-            if self.watch(&message) {
+            if self.watch(&message).tick {
                 items.push((Item::Tick { message: (&message).into() }, Some(message)));
             }
         }
@@ -128,7 +148,7 @@ impl Feed {
         for row in conversations(handle).await? {
             let newest = self.conversations.get(&row.conversation).and_then(|watched| watched.newest);
             for message in messages(handle, row.conversation).await? {
-                let ticked = self.watch(&message);
+                let ticked = self.watch(&message).tick;
                 if newest.is_none_or(|newest| message.position > newest) {
                     items.push((Item::Message { message: (&message).into() }, Some(message)));
                 } else if ticked {
@@ -139,16 +159,19 @@ impl Feed {
         Ok(items)
     }
 
-    /// Remembers a message. Says whether it is a known one that reached a further tick.
-    fn watch(&mut self, message: &view::Message) -> bool {
+    /// Remembers a message. Says what is new about it if it was known.
+    fn watch(&mut self, message: &view::Message) -> Changed {
         if self.conversations.len() >= WATCHED_CONVERSATIONS && !self.conversations.contains_key(&message.conversation)
         {
             self.conversations.clear();
         }
         let watched = self.conversations.entry(message.conversation).or_default();
-        let before = watched.ticks.get(&message.message).copied();
+        let before = watched.own.get(&message.message).copied();
         watched.saw(message);
-        matches!((before, message.tick), (Some(before), Some(now)) if before != now)
+        match (before, own(message)) {
+            (Some(before), Some(now)) => Changed { tick: before.tick != now.tick, said: before.said != now.said },
+            _ => Changed::default(),
+        }
     }
 }
 
@@ -158,17 +181,25 @@ impl Watched {
         if message.position.seq != u64::MAX {
             self.newest = self.newest.max(Some(message.position));
         }
-        match message.tick {
+        match own(message) {
             // Nothing comes after these.
-            Some(Tick::Failed | Tick::Read) => {
-                self.ticks.remove(&message.message);
+            Some(Own { tick: Tick::Failed | Tick::Read, .. }) => {
+                self.own.remove(&message.message);
             }
-            Some(tick) => {
-                self.ticks.insert(message.message, tick);
+            Some(it) => {
+                self.own.insert(message.message, it);
             }
             None => {}
         }
     }
+}
+
+fn own(message: &view::Message) -> Option<Own> {
+    let mut hasher = DefaultHasher::new();
+    let said = plain::Message::from(message);
+    (said.kind as u8, &said.text, said.edited).hash(&mut hasher);
+    said.reactions.iter().for_each(|it| (&it.account, &it.emoji).hash(&mut hasher));
+    Some(Own { tick: message.tick?, said: hasher.finish() })
 }
 
 pub fn word(state: Connection) -> &'static str {

@@ -26,6 +26,9 @@ impl FromStr for Phone {
         if !text.starts_with('+') {
             return Err("a number starts with + and the country code, as in +31612345678".into());
         }
+        if !text[1..].chars().all(|c| c.is_ascii_digit() || " -().".contains(c)) {
+            return Err("a number has digits only, as in +31612345678".into());
+        }
         let number = phonenumber::parse(None, text).map_err(|_| "this is not a phone number".to_owned())?;
         if !phonenumber::is_valid(&number) {
             return Err("no phone has this number; check the digits and the country code".into());

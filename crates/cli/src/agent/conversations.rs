@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tidings_client::{ClientError, Command, Reply};
+use tidings_client::{ClientError, Command, Peer, Reply};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -78,11 +78,12 @@ async fn messages(
         Some(id) => Some(find(&agent, message_id(&id)?).await?.position),
         None => None,
     };
+    let is_person = matches!(of, Peer::Phone(_));
     let page = match agent.handle.ask(Command::Messages { of, before, limit }).await? {
         Ok(Reply::Messages(page)) => page,
         Ok(other) => return Err(crate::command::unexpected(&other).into()),
         // A person who is known, and nothing was said yet.
-        Err(ClientError::NoSuchConversation) if before.is_none() => Vec::new(),
+        Err(ClientError::NoSuchConversation) if is_person => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let is_full = page.len() == limit as usize;

@@ -130,7 +130,7 @@ pub async fn collect(agent: Arc<Agent>) -> std::result::Result<(), Failure> {
             }
         }
     }
-    Err(Failure::new("the account was closed"))
+    Err(agent.handle.gone())
 }
 
 /// What happens.

@@ -91,7 +91,7 @@ pub async fn run(handle: &Handle, who: &Phone) -> Result<(), Failure> {
             },
             next = news.next() => match next {
                 Some(first) => chat.on_news(first, &mut news).await?,
-                None => return Err(Failure::new("the account was closed")),
+                None => return Err(handle.gone()),
             },
             Some(answer) = answered.recv() => chat.on_answer(answer).await?,
             () = &mut asking => {}

@@ -27,7 +27,7 @@ pub struct State {
     pub scroll: usize,
     /// Lines of the last drawing, to keep the view still when something is added below.
     pub lines: usize,
-    newest: Option<MessageId>,
+    oldest: Option<MessageId>,
     /// Shown over the messages until a key is pressed.
     pub overlay: Option<String>,
     notice: Option<(String, u64)>,
@@ -53,7 +53,7 @@ impl State {
             input: LineEdit::default(),
             scroll: 0,
             lines: 0,
-            newest: None,
+            oldest: None,
             overlay: None,
             notice: None,
             typing_until_ms: 0,
@@ -135,11 +135,12 @@ impl State {
 
     /// The messages fill so many lines now. A view that is not at the end stays where it is.
     pub fn laid_out(&mut self, lines: usize) {
-        let newest = self.messages.last().map(|message| message.message);
-        if self.scroll > 0 && newest != self.newest {
-            self.scroll += lines.saturating_sub(self.lines);
+        let oldest = self.messages.first().map(|message| message.message);
+        // What older messages add is above the view, all else below.
+        if self.scroll > 0 && oldest == self.oldest {
+            self.scroll = (self.scroll + lines).saturating_sub(self.lines).max(1);
         }
-        self.newest = newest;
+        self.oldest = oldest;
         self.lines = lines;
     }
 }

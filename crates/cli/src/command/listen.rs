@@ -66,7 +66,7 @@ impl Listen {
                 }
             }
         }
-        Err(Failure::new("the account was closed"))
+        Err(handle.gone())
     }
 
     async fn print(

@@ -137,7 +137,8 @@ pub async fn wait_for_tick(handle: &Handle, id: MessageId, tick: Tick, within: D
                 Ok(Some(News::Missed)) => break,
                 Ok(Some(News::Event(Event::LoggedOut { reason }))) => return Err(super::logged_out(&reason)),
                 Ok(Some(News::Event(_))) => {}
-                Ok(None) | Err(_) => return Ok(message),
+                Ok(None) => return Err(handle.gone()),
+                Err(_) => return Ok(message),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Which message a command means.
 
-use super::unexpected;
+use super::{catch_up, unexpected};
 use crate::driver::Handle;
 use crate::failure::Failure;
 use std::str::FromStr;
@@ -27,9 +27,20 @@ impl FromStr for Which {
 }
 
 impl Which {
+    /// What is not here yet may be on its way: then the server is asked first.
     pub async fn find(self, handle: &Handle, of: &Peer) -> Result<MessageId, Failure> {
+        match self.find_here(handle, of).await {
+            Err(_) => {
+                catch_up(handle).await?;
+                self.find_here(handle, of).await
+            }
+            found => found,
+        }
+    }
+
+    async fn find_here(self, handle: &Handle, of: &Peer) -> Result<MessageId, Failure> {
         match self {
-            Self::Id(id) => Ok(id),
+            Self::Id(id) => handle.call(Command::Message { id }).await.map(|_| id),
             Self::Number(number) => find_number(handle, of, number).await.map(|message| message.message),
         }
     }

@@ -5,6 +5,7 @@ use super::seat::Left;
 use super::{Call, Ends, raised};
 use crate::failure::Failure;
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -24,12 +25,13 @@ pub async fn join(folder: &Path) -> Result<Option<Guest>, Failure> {
     let Ok(stream) = UnixStream::connect(door::path(folder)).await else { return Ok(None) };
     let (reader, writer) = stream.into_split();
     let mut lines = Lines::new(reader);
+    let other_version = || {
+        Failure::with("another tidings process of a different version holds this account", "End it, then try again.")
+    };
     match timeout(GREETING_TIMEOUT, lines.next::<Greeting>()).await {
         Ok(Ok(Some(Greeting { tidings_door: door::VERSION }))) => Ok(Some(Guest { lines, writer })),
-        Ok(Ok(Some(_)) | Err(_)) if super::lock::holder(folder).is_some() => Err(Failure::with(
-            "another tidings process of a different version holds this account",
-            "End it, then try again.",
-        )),
+        Ok(Ok(Some(_))) => Err(other_version()),
+        Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => Err(other_version()),
         // It left while we came in, or it is stuck: the caller asks again for a while.
         _ => Ok(None),
     }

@@ -53,7 +53,8 @@ pub enum News {
 /// An open account.
 pub struct Handle {
     calls: mpsc::Sender<Call>,
-    news: broadcast::Sender<News>,
+    /// Ends with the keeper, so that listeners learn of it.
+    news: broadcast::WeakSender<News>,
     stop: watch::Sender<bool>,
     keeper: JoinHandle<()>,
     /// Why the account could not be kept open.
@@ -95,9 +96,10 @@ impl Handle {
         let (news, _) = broadcast::channel(NEWS_MAX);
         let (stop, stop_out) = watch::channel(false);
         let lost = Arc::new(OnceLock::new());
-        let ends = Ends { calls: Calls { new: calls_out, again: VecDeque::new() }, news: news.clone(), stop: stop_out };
+        let weak_news = news.downgrade();
+        let ends = Ends { calls: Calls { new: calls_out, again: VecDeque::new() }, news, stop: stop_out };
         let keeper = tokio::spawn(seat::keep(seat, profile.clone(), ends, lost.clone()));
-        Ok(Self { calls, news, stop, keeper, lost })
+        Ok(Self { calls, news: weak_news, stop, keeper, lost })
     }
 
     /// Asks the core for something.
@@ -112,7 +114,8 @@ impl Handle {
         answer.await.map_err(|_| self.gone())
     }
 
-    fn gone(&self) -> Failure {
+    /// Why the account is not open any more.
+    pub fn gone(&self) -> Failure {
         match self.lost.get() {
             Some(why) => Failure::new(why.clone()),
             None => Failure::with(
@@ -124,7 +127,8 @@ impl Handle {
 
     /// What happens from now on.
     pub fn listen(&self) -> Listener {
-        Listener(self.news.subscribe())
+        // Of an account that is closed there is no news.
+        Listener(self.news.upgrade().map_or_else(|| broadcast::channel(1).1, |news| news.subscribe()))
     }
 
     /// Leaves the account: what waits is written out, guests take over.

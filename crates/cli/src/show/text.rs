@@ -5,10 +5,12 @@
 //! rest is dropped.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Marks on one character that living languages need; more is vandalism.
 const MARKS_MAX: usize = 8;
+/// Code points of one character: the longest emoji are joined of ten.
+const JOINED_MAX: usize = 24;
 const TAB: &str = "    ";
 
 /// Text of one line: line breaks become a picture too.
@@ -28,8 +30,11 @@ fn clean(text: &str, line_break: &str) -> String {
             out.push_str(line_break);
             continue;
         }
-        // Families, flags and skin tones are long too, but they are joined of pictures, not of marks.
-        for (index, c) in grapheme.chars().enumerate() {
+        let mut marks = 0;
+        for c in grapheme.chars().take(JOINED_MAX) {
+            // Families and skin tones are long too, but they are joined of pictures, not of marks.
+            let is_mark = c.width() == Some(0) && !matches!(c, '\u{200d}' | '\u{fe0f}');
+            marks += usize::from(is_mark);
             match c {
                 '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' => out.push_str(line_break),
                 '\t' => out.push_str(TAB),
@@ -37,8 +42,7 @@ fn clean(text: &str, line_break: &str) -> String {
                 '\u{7f}' => out.push('␡'),
                 '\u{80}'..='\u{9f}' => out.push('�'),
                 c if is_invisible_trick(c) => {}
-                c if index > MARKS_MAX && c.is_alphanumeric() => out.push(c),
-                _ if index > MARKS_MAX => {}
+                _ if is_mark && marks > MARKS_MAX => {}
                 c => out.push(c),
             }
         }
