@@ -27,7 +27,8 @@ pub enum Table {
     /// Conversations of an account. Partition: account id. Row: conversation id. Value: empty. Written before the commit
     /// that lets the account in, so a row may point to a conversation that never came to be.
     Membership = 12,
-    /// Whom an account blocks. Partition: account id. Row: blocked account id. Value: time (u64).
+    /// Whom an account blocks. Partition: account id. Row: blocked account id. Value: time (u64), and the head of their
+    /// direct conversation at that time (u64): what came later is withheld.
     Block = 13,
     /// Account of a device. Partition: device id. Row: empty. Value: account id. Written before the device's own row.
     DeviceOwner = 14,
