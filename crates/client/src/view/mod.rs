@@ -16,6 +16,8 @@ pub struct Status {
     pub connection: crate::event::Connection,
     /// Messages that wait to be sent.
     pub outbox: u64,
+    /// What changes messages (reactions, edits, deletions) and waits to be sent.
+    pub changes: u64,
     pub unread: u64,
 }
 
