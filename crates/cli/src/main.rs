@@ -46,15 +46,16 @@ struct Cli {
 
 /// What every client command takes.
 #[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Account (of client commands)")]
 struct Common {
     /// Which of the accounts on this machine to use; needed only where there are several
-    #[arg(long = "as", global = true, value_name = "PHONE", env = "TIDINGS_ACCOUNT")]
+    #[arg(long = "as", global = true, value_name = "PHONE", env = "TIDINGS_ACCOUNT", hide_env_values = true)]
     account: Option<Phone>,
     /// The server's address; an account remembers the one that it was registered at
-    #[arg(long, global = true, value_name = "URL", env = "TIDINGS_SERVER")]
+    #[arg(long, global = true, value_name = "URL", env = "TIDINGS_SERVER", hide_env_values = true)]
     server: Option<String>,
     /// Where accounts are kept on this machine
-    #[arg(long, global = true, value_name = "FOLDER", env = "TIDINGS_HOME")]
+    #[arg(long, global = true, value_name = "FOLDER", env = "TIDINGS_HOME", hide_env_values = true)]
     home: Option<PathBuf>,
 }
 

@@ -117,13 +117,16 @@ pub(crate) fn logged_out(reason: &str) -> Failure {
 async fn sent(handle: &Handle, within: Duration) -> Result<(), Failure> {
     let give_up = Instant::now() + within;
     let mut news = handle.listen();
-    while status(handle).await?.outbox > 0 {
+    loop {
+        let status = status(handle).await?;
+        if status.outbox + status.changes == 0 {
+            return Ok(());
+        }
         if Instant::now() > give_up {
             return Err(not_sent_yet(within));
         }
         let _ = timeout(OUTBOX_POLL, news.next()).await;
     }
-    Ok(())
 }
 
 /// Somebody wants this program to end: Ctrl-C, or a service manager.

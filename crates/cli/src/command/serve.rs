@@ -26,7 +26,7 @@ the file; what stands on the command line wins over both. Codes that prove phone
 until sms.adapter says otherwise. Ctrl-C or SIGTERM ends it gracefully; SIGKILL loses nothing that was acknowledged.")]
 pub struct Serve {
     /// Settings, in TOML
-    #[arg(long, value_name = "FILE", env = "TIDINGS_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "TIDINGS_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
