@@ -4,7 +4,10 @@ use tidings_proto::limit::BODY_MAX_BYTES;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ComponentsBuilder, Content, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+    ResponseBuilder,
+};
 
 const PROBLEM_SCHEMA: &str = "#/components/schemas/Problem";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -41,11 +44,22 @@ fn info() -> Info {
         .build()
 }
 
-/// What is the same for every endpoint: a unique operation id, and problem documents under their own media type.
+/// The socket's token comes in its first frame.
+const SOCKET: &str = "/v1/socket";
+
+/// What is the same for every endpoint: a unique operation id, a problem document for what else may go wrong, and problem
+/// documents under their own media type.
 pub fn finish(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(operation_id(method, path));
+            if path == SOCKET {
+                operation.security = Some(Vec::new());
+            }
+            let responses = &mut operation.responses.responses;
+            if !responses.contains_key("4XX") {
+                responses.insert("default".into(), any_problem().into());
+            }
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
                     rename_problem(response);
@@ -54,6 +68,14 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+fn any_problem() -> Response {
+    let schema = Ref::new(PROBLEM_SCHEMA);
+    ResponseBuilder::new()
+        .description("What else may go wrong: see /docs/errors.")
+        .content(PROBLEM_JSON, Content::new(Some(schema)))
+        .build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
@@ -68,7 +90,7 @@ fn operation_id(method: &str, path: &str) -> String {
     words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
 }
 
-fn rename_problem(response: &mut utoipa::openapi::Response) {
+fn rename_problem(response: &mut Response) {
     let is_problem = |content: &RefOr<Content>| match content {
         RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => schema.ref_location == PROBLEM_SCHEMA,
         _ => false,
