@@ -2,8 +2,8 @@
 //!
 //! Times are wall-clock, on one thread. "stored" is a transaction of its own in an encrypted file, with its fsync.
 
-use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 use std::time::Instant;
 use tidings_client::db::Db;
 use tidings_client::mls::key_package::Invitee;
