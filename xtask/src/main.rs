@@ -1,6 +1,7 @@
 //! Automation of the repository: `cargo xtask --help`.
 
 mod crash;
+mod demo;
 mod fuzz;
 mod sim;
 
@@ -11,6 +12,8 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Xtask {
+    /// Two people talk by themselves, while one goes offline and the server is killed
+    Demo(demo::Demo),
     /// Simulate worlds of clients and a server, with faults
     Sim(sim::Sim),
     /// Kill the real server at random moments
@@ -21,6 +24,7 @@ enum Xtask {
 
 fn main() -> ExitCode {
     match Xtask::parse() {
+        Xtask::Demo(demo) => demo.run(),
         Xtask::Sim(sim) => sim.run(),
         Xtask::Crash(crash) => crash.run(),
         Xtask::Fuzz(fuzz) => fuzz.run(),
