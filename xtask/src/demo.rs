@@ -142,7 +142,7 @@ impl Play {
         let server = self.stage.serve()?;
         self.tell("The server is started again with the data that it had.");
         // Whoever listens comes back by itself.
-        let (_, written) = anna.wait(|line| is_event(line, "message") && line.contains(&id))?;
+        anna.wait(|line| is_event(line, "message") && line.contains(&id))?;
         let (_, delivered) = anna.wait(|line| is_tick(line, &id, "delivered"))?;
         bram.wait(|line| is_event(line, "message") && line.contains(&id))?;
         self.tell(&format!(

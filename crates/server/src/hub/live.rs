@@ -24,7 +24,7 @@ impl LiveEntry {
     }
 
     /// Size on the wire, near enough for a bound.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.stored.as_bytes().len()
     }
 

@@ -276,12 +276,12 @@ impl Pusher<'_> {
         let (log, seq) = (entry.entry.log, entry.entry.seq);
         // Once a log has a hole its further entries are of no use to the client, which asks for the page anyway.
         let holed = !queue.moved.is_empty() && queue.moved.contains_key(&log);
-        if holed || queue.live >= SESSION_QUEUE_MAX_FRAMES || queue.live_bytes + entry.len() > QUEUE_MAX_BYTES {
+        if holed || queue.live >= SESSION_QUEUE_MAX_FRAMES || queue.live_bytes + entry.size() > QUEUE_MAX_BYTES {
             queue.shed += 1;
             return self.moved(log, seq);
         }
         queue.live += 1;
-        queue.live_bytes += entry.len();
+        queue.live_bytes += entry.size();
         queue.frames.push(Outgoing::Entry(entry.clone()));
     }
 

@@ -99,7 +99,7 @@ impl Lane {
     /// Values above what the account may read are cut, older ones change nothing.
     pub fn mark(self: &Arc<Self>, server: &Arc<Server>, by: Sender, delivered: u64, read: u64) -> Result<()> {
         let mut state = self.lock();
-        if !state.roster.as_ref().is_some_and(|roster| roster.member(by.account).is_some()) {
+        if state.roster.as_ref().is_none_or(|roster| roster.member(by.account).is_none()) {
             return Err(Error::not_found("conversation"));
         }
         let visible = state.visible_seq(by.account);

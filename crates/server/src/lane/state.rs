@@ -152,7 +152,7 @@ impl Lane {
     /// The members' accounts that get signals of this member.
     pub fn listeners(&self, account: AccountId) -> Result<Vec<AccountId>> {
         let state = self.lock();
-        if !state.roster.as_ref().is_some_and(|roster| roster.member(account).is_some()) {
+        if state.roster.as_ref().is_none_or(|roster| roster.member(account).is_none()) {
             return Err(Error::not_found("conversation"));
         }
         // Who blocks neither gets signals nor gives any.
