@@ -20,6 +20,9 @@ use tidings_client::io::{CallId, HttpOutcome, HttpRequest};
 use tidings_client::{Client, ClientError, Command, Event, Input, Options, Output, Reply};
 use wire::Wire;
 
+/// So much of a frame is told.
+const FRAME_CHARS: usize = 400;
+
 pub struct Device {
     pub who: Who,
     /// Which of the person's devices.
@@ -75,6 +78,15 @@ impl Device {
 
     fn tell(&self, line: impl AsRef<str>) {
         self.world.story.tell(format!("{} {}", self.name(), line.as_ref()));
+    }
+
+    /// Frames are told only aloud: they would push everything else out of a failure's last lines.
+    fn tell_frame(&self, way: &str, frame: &impl std::fmt::Debug) {
+        if self.world.settings.aloud {
+            let mut text = format!("{way} {frame:?}");
+            text.truncate(text.char_indices().nth(FRAME_CHARS).map_or(text.len(), |(at, _)| at));
+            self.tell(text);
+        }
     }
 
     pub fn runs(&self) -> bool {
@@ -203,6 +215,7 @@ impl Device {
             Output::Connect => self.connect(),
             Output::Disconnect => self.disconnect(),
             Output::Send(frame) => {
+                self.tell_frame(">", &frame);
                 let state = self.state.borrow();
                 if let Some(wire) = &state.wire {
                     wire.send(&frame);

@@ -97,7 +97,11 @@ impl Device {
         let mut frames = Vec::new();
         for packet in packets {
             match packet {
-                Packet::Frame(bytes) => frames.push(decode(&bytes)),
+                Packet::Frame(bytes) => {
+                    let frame = decode(&bytes);
+                    self.tell_frame("<", &frame);
+                    frames.push(frame);
+                }
                 Packet::Ping => {
                     if let Some(wire) = &self.state.borrow().wire {
                         let _ = wire.send.try_send(Packet::Pong);
