@@ -18,34 +18,52 @@ pub fn round3(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
-/// Prints the result: fields in their order, nested ones indented.
+/// Prints the result: its fields in their order, nested ones indented.
 pub fn print(result: &impl Serialize, json: bool) {
-    let value = serde_json::to_value(result).expect("results always serialize");
-    if json {
-        println!("{value}");
-    } else {
-        rows(&value, 0);
-    }
+    let text =
+        if json { serde_json::to_string(result) } else { serde_json::to_string_pretty(result).map(|it| table(&it)) };
+    println!("{}", text.expect("results always serialize").trim_end());
 }
 
-fn rows(value: &serde_json::Value, indent: usize) {
-    let serde_json::Value::Object(fields) = value else { return };
-    for (name, value) in fields {
+/// JSON over many lines, read by people: without its punctuation, and with the values below each other.
+fn table(pretty: &str) -> String {
+    let mut out = String::new();
+    for line in pretty.lines() {
+        let indent = (line.len() - line.trim_start().len()).saturating_sub(2);
+        let Some((name, value)) = line.trim().trim_end_matches(',').split_once(": ") else { continue };
+        let (name, value) = (name.trim_matches('"'), value.trim_matches('"'));
         match value {
-            serde_json::Value::Object(_) => {
-                println!("{:indent$}{name}", "");
-                rows(value, indent + 2);
-            }
-            serde_json::Value::Null => {}
-            serde_json::Value::String(text) => println!("{:indent$}{name:width$}  {text}", "", width = 34 - indent),
-            other => println!("{:indent$}{name:width$}  {:>14}", "", other.to_string(), width = 34 - indent),
+            "{" => out += &format!("{:indent$}{name}\n", ""),
+            "null" => {}
+            _ => out += &format!("{:indent$}{name:width$}  {value:>12}\n", "", width = 36 - indent),
         }
     }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_keeps_the_order_of_the_fields() {
+        #[derive(Serialize)]
+        struct Result {
+            rate: f64,
+            missing: Option<u64>,
+            about: About,
+        }
+        #[derive(Serialize)]
+        struct About {
+            kernel: &'static str,
+        }
+        let result = Result { rate: 1.5, missing: None, about: About { kernel: "6.1: new" } };
+        insta::assert_snapshot!(table(&serde_json::to_string_pretty(&result).unwrap()), @r"
+        rate                                           1.5
+        about
+          kernel                                  6.1: new
+        ");
+    }
 
     #[test]
     fn quantiles_are_nearest_ranks() {
