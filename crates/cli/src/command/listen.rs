@@ -25,7 +25,7 @@ pub struct Listen {
     /// Print one JSON object per event
     #[arg(long)]
     json: bool,
-    /// Begin with the messages that are unread
+    /// Begin with the messages that are unread, at most 500 of each conversation
     #[arg(long)]
     unread: bool,
     /// Tell the senders that their messages were seen
@@ -109,17 +109,20 @@ fn human(item: &Item, shown: &Option<Message>, zone: &TimeZone) -> Option<String
 
 const SAID_COLUMNS: usize = 50;
 
+/// Unread messages of a conversation that are printed at the beginning.
+const UNREAD_MAX: u32 = 500;
+
 /// Oldest first.
 async fn unread(handle: &Handle) -> Result<Vec<Message>, Failure> {
     let mut all = Vec::new();
     for row in feed::conversations(handle).await? {
-        let limit = u32::try_from(row.unread).unwrap_or(u32::MAX);
+        let limit = u32::try_from(row.unread).unwrap_or(UNREAD_MAX).min(UNREAD_MAX);
         if limit == 0 {
             continue;
         }
         let of = Peer::Conversation(row.conversation);
         // One's own messages may stand between them.
-        match handle.call(Command::Messages { of, before: None, limit: limit.saturating_mul(2) }).await? {
+        match handle.call(Command::Messages { of, before: None, limit: limit * 2 }).await? {
             Reply::Messages(messages) => {
                 let theirs: Vec<Message> = messages.into_iter().filter(|message| !message.own).collect();
                 all.extend(theirs.into_iter().rev().take(limit as usize));

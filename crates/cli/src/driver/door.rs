@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 
 /// Both sides have to be of the same one.
 pub const VERSION: u32 = 1;
-/// A line that is longer is not ours.
-pub const LINE_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// A line that is longer is not ours: a page of the longest messages is shorter.
+pub const LINE_MAX_BYTES: u64 = 128 * 1024 * 1024;
 /// Guests at once.
 const GUESTS_MAX: usize = 32;
 /// Commands of all guests that wait for the core.

@@ -1,9 +1,10 @@
 //! A script talks through the agent, in plain JSON.
 
 use crate::web::{Answer, ask};
-use crate::world::{ANNA, BRAM, Running, World, mode};
+use crate::world::{ANNA, BRAM, PATIENCE, Running, World, mode};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 
 struct Agent {
     address: SocketAddr,
@@ -78,6 +79,29 @@ fn a_script_sends_and_receives_in_plain_json() {
     // Commands work beside it, and it ends when it is told to.
     assert_eq!(world.json(ANNA, &["status"])[0]["connection"], "live");
     assert_eq!(agent.running.stop().code, Some(0));
+}
+
+#[test]
+fn events_come_as_a_stream_too() {
+    let world = World::with_two();
+    let agent = Agent::start(&world, ANNA);
+    let mut stream = TcpStream::connect(agent.address).expect("it listens");
+    let head = format!(
+        "GET /v1/events HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n",
+        agent.address, agent.token
+    );
+    stream.write_all(head.as_bytes()).expect("it reads");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("it goes on"));
+    assert!(lines.next().is_some_and(|line| line.ends_with("200 OK")));
+    world.ok(BRAM, &["send", ANNA, "streamed"]);
+    let data =
+        lines.find_map(|line| line.strip_prefix("data: ").filter(|data| data.contains("streamed")).map(str::to_owned));
+    let event: serde_json::Value = serde_json::from_str(&data.expect("it came")).expect("it is an object");
+    assert!(event["id"].is_u64(), "{event}");
+    // A stream does not hold up the end.
+    assert_eq!(agent.running.stop().code, Some(0));
+    assert_eq!(lines.last().as_deref(), Some(""), "the stream ends as it should");
 }
 
 #[test]
