@@ -3,7 +3,7 @@
 //! * [`command`]: one file per subcommand. * [`profile`]: the accounts on this machine. * [`driver`]: carries out what
 //!   the client core asks for (sockets, HTTP, timers), and lets several processes share one account.
 //! * [`show`]: how things look as text and as JSON. * [`chat`]: the terminal chat. * [`agent`]: the local HTTP API.
-//! * [`bench`]: the benchmarks. * [`failure`]: why a command ends without success.
+//! * [`mod@bench`]: the benchmarks. * [`failure`]: why a command ends without success.
 //! * [`feed`]: news for programs. * [`person`]: phone numbers. * [`open_files`]: how many connections may be open.
 
 mod agent;

@@ -2,7 +2,7 @@
 //!
 //! A [`Lane`] is one log's head, roster, watermarks and the appends that wait for it. At most one commit per log is under
 //! way; it takes as many waiting appends as fit, so batches form by themselves under load. Everything here can be
-//! rebuilt from the store ([`load`]), and a lane that nobody uses is dropped when there are too many.
+//! rebuilt from the store (`load`), and a lane that nobody uses is dropped when there are too many.
 //!
 //! * `state`: what a lane knows, and the rules that need nothing else. * `drain`: the task that commits.
 //! * `roster`: who is in a conversation. * `mark`: cursors and watermarks. * `behind`: writes those to the store, later.
