@@ -195,6 +195,7 @@ fn heard(step: &mut Step<'_>, frame: ServerFrame) -> Done {
             step.mem.logs.behind(log, head);
             Ok(())
         }
+        ServerFrame::Pong { nonce } if nonce == step.mem.session.ping => receipt::ponged(step),
         ServerFrame::Pong { .. } => Ok(()),
         ServerFrame::Goodbye { code, detail, retry_after_ms } => session::goodbye(step, code, &detail, retry_after_ms),
     }

@@ -14,6 +14,7 @@ use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
 use crate::message;
 use crate::mls::safety::safety_number;
+use crate::receipt;
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -375,11 +376,10 @@ pub(crate) fn block_set(step: &mut Step<'_>, reply: CallId, account: AccountId, 
     let conversation = ConversationId::direct(step.me()?.sender.account, account);
     step.event(Event::ConversationChanged { conversation });
     step.reply(reply, Ok(Reply::Done));
-    // What they sent meanwhile was kept back, and is read now.
-    if !blocked && let Some(row) = conversation::find(step.tx, conversation)?.filter(|row| row.created) {
-        step.mem.logs.behind(conversation.into(), row.cursor);
+    match conversation::find(step.tx, conversation)?.filter(|row| row.created && !blocked) {
+        Some(row) => receipt::unblocked(step, &row),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn store_block(tx: &Connection, account: AccountId, blocked: bool) -> Done {

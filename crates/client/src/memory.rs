@@ -195,6 +195,15 @@ pub(crate) struct Unsent {
     pub lazy_cursors: BTreeMap<LogId, u64>,
     pub lazy_due_ms: Option<u64>,
     pub reads: BTreeMap<ConversationId, u64>,
+    /// Told since the last ping, and before it: the pong shows that the server has read it.
+    pub told: BTreeMap<ConversationId, Told>,
+    pub told_before_ping: BTreeMap<ConversationId, Told>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub cursor: u64,
+    pub read: u64,
 }
 
 impl Requests {

@@ -2,10 +2,11 @@
 //!
 //! * A cursor says "stored", so it leaves after the transaction that stored the entries, once for all entries of one
 //!   input. A cursor that moved by own messages only is told a little later: nobody waits for it.
-//! * One's own read watermark is kept here, and told again after each connect as long as the server shows a lower one.
+//! * One's own watermarks stand in the table `watermark` as the server is known to have them: from its plans, and from
+//!   what was told before a ping that it answered. What is above that is told again after each connect.
 //! * The others' watermarks are the ticks: a message is delivered or read when the lowest of them has passed it.
 
-use crate::conversation;
+use crate::conversation::{self, Row};
 use crate::event::Event;
 use crate::message;
 use crate::setting::{self, Setting};
@@ -46,11 +47,38 @@ pub(crate) fn flush(step: &mut Step<'_>) {
         step.mem.unsent.lazy_due_ms = None;
     }
     for (log, seq) in std::mem::take(&mut step.mem.unsent.cursors) {
+        step.mem.unsent.told.entry(log.as_conversation()).or_default().cursor = seq;
         step.send(ClientFrame::Cursor { log, seq }, false);
     }
     for (conversation, seq) in std::mem::take(&mut step.mem.unsent.reads) {
+        step.mem.unsent.told.entry(conversation).or_default().read = seq;
         step.send(ClientFrame::Read { conversation, seq }, false);
     }
+}
+
+/// A ping goes out: its pong will confirm all that was told before.
+pub(crate) fn pinged(step: &mut Step<'_>) {
+    let unsent = &mut step.mem.unsent;
+    unsent.told_before_ping.append(&mut unsent.told);
+}
+
+/// The pong: the server has what was told before the ping.
+pub(crate) fn ponged(step: &mut Step<'_>) -> Done {
+    let own = step.me()?.sender.account;
+    for (conversation, told) in std::mem::take(&mut step.mem.unsent.told_before_ping) {
+        // The inbox has no watermarks, and somebody who blocks moves none.
+        let moves = step
+            .tx
+            .prepare_cached(
+                "SELECT 1 FROM conversation WHERE conversation = ?1
+                 AND coalesce(account, x'') NOT IN (SELECT account FROM contact WHERE blocked = 1)",
+            )?
+            .exists([conversation.as_bytes()])?;
+        if moves {
+            raise(step.tx, conversation, &Watermark { account: own, delivered: told.cursor, read: told.read })?;
+        }
+    }
+    Ok(())
 }
 
 /// The person has seen everything up to this message.
@@ -71,8 +99,21 @@ pub(crate) fn mark_read(step: &mut Step<'_>, conversation: ConversationId, up_to
 
 /// A member's watermarks, from a plan or a `receipt`.
 pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, watermark: &Watermark) -> Done {
-    let changed = step
-        .tx
+    if !raise(step.tx, conversation, watermark)? {
+        return Ok(());
+    }
+    if watermark.account == step.me()?.sender.account {
+        conversation::set_read(step.tx, conversation, watermark.read)?;
+        step.event(Event::ConversationChanged { conversation });
+    } else {
+        step.event(Event::TicksChanged { conversation });
+    }
+    Ok(())
+}
+
+/// False if nothing moved.
+fn raise(tx: &Connection, conversation: ConversationId, watermark: &Watermark) -> rusqlite::Result<bool> {
+    let changed = tx
         .prepare_cached(
             "INSERT INTO watermark (conversation, account, delivered, read) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (conversation, account)
@@ -85,31 +126,45 @@ pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, water
             watermark.delivered.max(watermark.read),
             watermark.read
         ])?;
-    if changed == 0 {
-        return Ok(());
-    }
-    if watermark.account == step.me()?.sender.account {
-        conversation::set_read(step.tx, conversation, watermark.read)?;
-        step.event(Event::ConversationChanged { conversation });
-    } else {
-        step.event(Event::TicksChanged { conversation });
+    Ok(changed > 0)
+}
+
+/// After a plan: what the server is not known to have.
+pub(crate) fn tell_again(step: &mut Step<'_>) -> Done {
+    let own = step.me()?.sender.account;
+    let rows: Vec<(ConversationId, u64, bool, u64, bool)> = step
+        .tx
+        .prepare_cached(
+            "SELECT c.conversation, c.cursor, c.cursor > coalesce(w.delivered, 0), c.read, c.read > coalesce(w.read, 0)
+             FROM conversation c LEFT JOIN watermark w ON w.conversation = c.conversation AND w.account = ?1
+             WHERE c.created = 1 AND (c.cursor > coalesce(w.delivered, 0) OR c.read > coalesce(w.read, 0))",
+        )?
+        .query_map([own.as_bytes()], |row| {
+            let conversation = ConversationId::from_bytes(row.get(0)?);
+            Ok((conversation, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (conversation, at, tell_cursor, read, tell_read) in rows {
+        if tell_cursor {
+            cursor(step, conversation.into(), at);
+        }
+        if tell_read {
+            step.mem.unsent.reads.insert(conversation, read);
+        }
     }
     Ok(())
 }
 
-/// After a plan: reads that the server does not know of.
-pub(crate) fn tell_reads(step: &mut Step<'_>) -> Done {
+/// While somebody is blocked, the server keeps back what they send and moves no watermark: read on, and say again what
+/// was seen meanwhile.
+pub(crate) fn unblocked(step: &mut Step<'_>, row: &Row) -> Done {
     let own = step.me()?.sender.account;
-    let reads: Vec<(ConversationId, u64)> = step
-        .tx
-        .prepare_cached(
-            "SELECT c.conversation, c.read FROM conversation c
-             LEFT JOIN watermark w ON w.conversation = c.conversation AND w.account = ?1
-             WHERE c.created = 1 AND c.read > coalesce(w.read, 0)",
-        )?
-        .query_map([own.as_bytes()], |row| Ok((ConversationId::from_bytes(row.get(0)?), row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    step.mem.unsent.reads.extend(reads);
+    step.tx
+        .prepare_cached("DELETE FROM watermark WHERE conversation = ?1 AND account = ?2")?
+        .execute([row.conversation.as_bytes(), own.as_bytes()])?;
+    step.mem.logs.behind(row.conversation.into(), row.cursor);
+    cursor(step, row.conversation.into(), row.cursor);
+    step.mem.unsent.reads.insert(row.conversation, row.read);
     Ok(())
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn group_info(
             return Ok(None);
         }
         Err(failure) => {
-            job::done(step.tx, Kind::Rejoin, subject)?;
+            stay_out(step, conversation)?;
             return Ok(Some(failure));
         }
     };
@@ -98,6 +98,7 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<F
     let conversation = refused.conversation;
     let subject = conversation.as_bytes();
     step.mem.in_flight.commits.remove(&conversation);
+    tracing::info!(%conversation, code = refused.code.as_str(), detail = refused.detail, "an own commit was refused");
     match refused.code.next() {
         Next::Retry | Next::Authenticate => job::later(step, Kind::Rejoin, subject, refused.retry_after_ms)?,
         Next::Sync => {
@@ -112,11 +113,17 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<F
         }
         Next::Tell | Next::GiveUp => {
             forget_commit(step, conversation)?;
-            job::done(step.tx, Kind::Rejoin, subject)?;
+            stay_out(step, conversation)?;
             return Ok(Some(refused.into()));
         }
     }
     Ok(None)
+}
+
+/// It cannot be done, as when one blocks the other person. The next thing that happens there tries again.
+fn stay_out(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    step.mem.logs.hold(conversation.into(), None);
+    job::done(step.tx, Kind::Rejoin, conversation.as_bytes())
 }
 
 fn forget_commit(step: &mut Step<'_>, conversation: ConversationId) -> Done {

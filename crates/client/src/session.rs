@@ -56,12 +56,17 @@ fn keep_alive(step: &mut Step<'_>, heard_ms: u64, pinged_ms: Option<u64>) -> Don
         return give_up(step, None);
     }
     if pinged_ms.is_none() && step.now_ms >= heard_ms + PING_AFTER_MS {
-        step.mem.session.ping += 1;
-        let nonce = step.mem.session.ping;
-        step.mem.session.line = Line::Up { heard_ms, pinged_ms: Some(step.now_ms) };
-        step.send(ClientFrame::Ping { nonce }, false);
+        ping(step, heard_ms);
     }
     Ok(())
+}
+
+fn ping(step: &mut Step<'_>, heard_ms: u64) {
+    step.mem.session.ping += 1;
+    let nonce = step.mem.session.ping;
+    step.mem.session.line = Line::Up { heard_ms, pinged_ms: Some(step.now_ms) };
+    receipt::pinged(step);
+    step.send(ClientFrame::Ping { nonce }, false);
 }
 
 fn connect(step: &mut Step<'_>) -> Done {
@@ -119,10 +124,7 @@ pub(crate) fn network_changed(step: &mut Step<'_>) -> Done {
         Line::Waiting { .. } => connect(step),
         // Whether the line survived the change shows at once.
         Line::Up { heard_ms, pinged_ms: None } => {
-            step.mem.session.ping += 1;
-            let nonce = step.mem.session.ping;
-            step.mem.session.line = Line::Up { heard_ms, pinged_ms: Some(step.now_ms) };
-            step.send(ClientFrame::Ping { nonce }, false);
+            ping(step, heard_ms);
             Ok(())
         }
         _ => Ok(()),
@@ -189,7 +191,7 @@ pub(crate) fn plan(step: &mut Step<'_>, plan: &Plan) -> Done {
     step.mem.session.line = Line::Up { heard_ms: step.now_ms, pinged_ms: None };
     step.mem.session.attempts = 0;
     step.mem.session.plan_now_ms = Some(plan.now_ms);
-    receipt::tell_reads(step)?;
+    receipt::tell_again(step)?;
     contact::confirm_phones(step)
 }
 

@@ -56,6 +56,8 @@ impl Db {
     pub fn open_file(path: &std::path::Path, key: &[u8; 32]) -> Result<Self, DbError> {
         use zeroize::Zeroizing;
         let connection = Connection::open(path)?;
+        // A wrong key is an answer, not a fault for the log.
+        connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
         let mut statement = Zeroizing::new(String::with_capacity(96));
         statement.push_str("PRAGMA key = \"x'");
         for byte in key {

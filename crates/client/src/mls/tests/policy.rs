@@ -1,7 +1,15 @@
 //! What OpenMLS would accept, and we do not.
 
 use super::*;
+use crate::mls::group::{CIPHERSUITE, capabilities, join_config};
+use crate::mls::key_package::lifetime;
+use crate::mls::provider::Provider;
 use ed25519_dalek::SigningKey;
+use openmls::prelude::tls_codec::Deserialize as _;
+use openmls::prelude::{
+    BasicCredential, CredentialWithKey, KeyPackage, LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn,
+    MlsMessageOut,
+};
 use tidings_proto::credential::Credential;
 
 /// A device that shows `credential`, whatever it says, and signs with the key of `device`.
@@ -51,12 +59,22 @@ fn an_expired_credential_is_not_added() {
 }
 
 #[test]
-fn a_credential_of_another_key_is_not_added() {
+fn a_stolen_a_damaged_and_a_made_up_credential_are_not_added() {
     let mut a = Device::new(1, 11);
-    let (victim, thief) = (Device::new(2, 22), Device::new(2, 23));
-    // The thief shows the victim's genuine credential, but does not have its key.
-    let mut thief = liar(thief, victim.mls.identity().credential.clone());
-    assert!(matches!(a.create(&mut [&mut thief]), Err(MlsError::BadKeyPackage { .. } | MlsError::Internal(_))));
+    let (victim, mut thief) = (Device::new(2, 22), Device::new(2, 23));
+    let genuine = victim.mls.identity().credential.as_bytes().to_vec();
+    let mut damaged = thief.mls.identity().credential.as_bytes().to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let cases = [
+        (victim.sender(), genuine, "a key that its credential does not name"),
+        (thief.sender(), damaged, "signature does not verify"),
+        (thief.sender(), b"trust me".to_vec(), "not of a known version or length"),
+    ];
+    for (claimed, credential, expected) in cases {
+        let package = [(claimed, package_showing(&mut thief, credential))];
+        let made = a.call(|mls, tx| mls.create(tx, direct(), ConversationKind::Direct, &invitees(&package), NOW_S));
+        assert_bad_package(made, expected);
+    }
 }
 
 #[test]
@@ -92,43 +110,158 @@ fn a_device_has_one_leaf() {
 #[test]
 fn an_external_commit_of_a_new_key_does_not_stand_beside_the_old_leaf() {
     let (mut a, _) = pair();
-    let info = {
-        let bundle = a.self_update().unwrap();
-        a.merge();
-        bundle.group_info
-    };
+    let info = group_info(&mut a);
     let twin = Device::new(2, 25);
     let forged = issue(&twin, 2, 22);
     let mut twin = liar(twin, forged);
-    assert!(matches!(twin.rejoin(&info), Err(MlsError::Invalid { .. })));
-    twin.call(|mls, tx| {
-        // Past the own check, to see the other one's.
-        let _ = mls.delete(tx, direct());
-        Ok(())
-    })
-    .unwrap();
+    assert_invalid(twin.rejoin(&info).map(drop), "twice");
+    // Nor if the twin's program does not check.
+    let payload = external_commit_without_checks(&mut twin, &info);
+    assert_invalid(a.process(&payload).map(drop), "twice");
+    assert_eq!(a.state(), State::Member { epoch: 2, pending: false });
+}
+
+#[test]
+fn the_same_device_may_come_back_with_another_identity_but_everybody_sees_it() {
+    let (mut a, b) = pair();
+    let before = b.mls.identity().credential.clone();
+    let changed = issue(&b, 2, 22);
+    assert_ne!(changed.identity_key, before.identity_key);
+    let mut b = liar(b, changed.clone());
+    let info = group_info(&mut a);
+    let rejoin = b.rejoin(&info).unwrap();
+    match a.process(&rejoin.payload).unwrap() {
+        Processed::Commit(committed) => {
+            assert_eq!(committed.removed, [before]);
+            assert_eq!(committed.added, [changed]);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
 fn a_leaf_does_not_change_hands() {
-    let (mut a, b) = pair();
-    let forged = issue(&b, 2, 22);
-    assert_ne!(forged.identity_key, b.mls.identity().credential.identity_key);
-    let b_before = b.mls.identity().credential.clone();
-    let mut b = liar(b, forged);
-    // OpenMLS keeps the leaf's credential in an update, so the lie must go in by an external commit.
-    let info = {
-        let bundle = a.self_update().unwrap();
-        a.merge();
-        bundle.group_info
-    };
-    let rejoin = b.rejoin(&info).unwrap();
-    match a.process(&rejoin.payload).unwrap() {
-        // The same device with another identity key: allowed, for people do lose their keys, but visible.
-        Processed::Commit(committed) => {
-            assert_eq!(committed.removed, [b_before]);
-            assert_ne!(committed.added[0].identity_key, committed.removed[0].identity_key);
-        }
+    let (mut a, mut b) = pair();
+    for changed in [issue(&b, 2, 22), issue(&b, 2, 29), issue(&b, 1, 29)] {
+        let payload = update_showing(&mut b, &changed);
+        assert_invalid(a.process(&payload).map(drop), "change hands");
+    }
+    assert_in_touch(&mut a, &mut b);
+}
+
+#[test]
+fn proposals_that_nobody_needs_are_refused() {
+    let (mut a, mut b) = pair();
+    let alone = openmls_call(&mut b, |mls, provider, group| {
+        group.propose_self_update(provider, mls.identity(), Default::default()).unwrap().0.to_bytes().unwrap()
+    });
+    assert_invalid(a.process(&alone).map(drop), "a proposal on its own");
+
+    let extensions = openmls_call(&mut b, |mls, provider, group| {
+        group.clear_pending_proposals(&provider.storage).unwrap();
+        let bundle = group
+            .commit_builder()
+            .consume_proposal_store(false)
+            .propose_group_context_extensions(Default::default())
+            .unwrap()
+            .load_psks(&provider.storage)
+            .unwrap()
+            .build(provider.random, provider.crypto, mls.identity(), |_| true)
+            .unwrap()
+            .stage_commit(provider)
+            .unwrap();
+        bundle.commit().to_bytes().unwrap()
+    });
+    assert_invalid(a.process(&extensions).map(drop), "GroupContextExtensions");
+    assert_eq!(a.state(), State::Member { epoch: 1, pending: false });
+}
+
+fn assert_invalid(result: Result<(), MlsError>, expected: &str) {
+    match result {
+        Err(MlsError::Invalid { why }) => assert!(why.contains(expected), "{why}"),
         other => panic!("{other:?}"),
     }
+}
+
+fn group_info(device: &mut Device) -> Vec<u8> {
+    let bundle = device.self_update().unwrap();
+    device.merge();
+    bundle.group_info
+}
+
+// What a program without our checks would send.
+
+fn leaf_showing(device: &Device, credential: &[u8]) -> CredentialWithKey {
+    let key = device.mls.identity().credential.signature_key;
+    CredentialWithKey {
+        credential: BasicCredential::new(credential.to_vec()).into(),
+        signature_key: key.to_vec().into(),
+    }
+}
+
+fn package_showing(device: &mut Device, credential: Vec<u8>) -> Vec<u8> {
+    let leaf = leaf_showing(device, &credential);
+    device
+        .call(|mls, tx| {
+            let package = KeyPackage::builder()
+                .key_package_lifetime(lifetime(NOW_S))
+                .leaf_node_capabilities(capabilities())
+                .build(CIPHERSUITE, &mls.provider(tx), mls.identity(), leaf)
+                .unwrap();
+            Ok(MlsMessageOut::from(package.key_package().clone()).to_bytes().unwrap())
+        })
+        .unwrap()
+}
+
+fn external_commit_without_checks(device: &mut Device, info: &[u8]) -> Vec<u8> {
+    let MlsMessageBodyIn::GroupInfo(info) = MlsMessageIn::tls_deserialize_exact(info).unwrap().extract() else {
+        panic!("a GroupInfo")
+    };
+    device
+        .call(|mls, tx| {
+            let provider = mls.provider(tx);
+            let (_, bundle) = MlsGroup::external_commit_builder()
+                .with_config(join_config())
+                .build_group(&provider, info, mls.credential_with_key())
+                .unwrap()
+                .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(capabilities()).build())
+                .load_psks(&provider.storage)
+                .unwrap()
+                .build(provider.random, provider.crypto, mls.identity(), |_| true)
+                .unwrap()
+                .finalize(&provider)
+                .unwrap();
+            Ok(bundle.commit().to_bytes().unwrap())
+        })
+        .unwrap()
+}
+
+/// Does something with the group that our own calls would not do. Nothing of it is kept.
+fn openmls_call<T>(device: &mut Device, work: impl FnOnce(&Mls, &Provider<'_>, &mut MlsGroup) -> T) -> T {
+    let mut result = None;
+    let undone: Result<(), MlsError> = device.call(|mls, tx| {
+        let (_, mut group) = mls.usable(tx, direct())?;
+        result = Some(work(mls, &mls.provider(tx), &mut group));
+        Err(MlsError::Internal("undo".into()))
+    });
+    assert!(undone.is_err());
+    result.expect("the work was done")
+}
+
+fn update_showing(device: &mut Device, credential: &Credential) -> Vec<u8> {
+    let leaf = leaf_showing(device, credential.as_bytes());
+    openmls_call(device, |mls, provider, group| {
+        let parameters = LeafNodeParameters::builder().with_credential_with_key(leaf).build();
+        let bundle = group
+            .commit_builder()
+            .force_self_update(true)
+            .leaf_node_parameters(parameters)
+            .load_psks(&provider.storage)
+            .unwrap()
+            .build(provider.random, provider.crypto, mls.identity(), |_| true)
+            .unwrap()
+            .stage_commit(provider)
+            .unwrap();
+        bundle.commit().to_bytes().unwrap()
+    })
 }
