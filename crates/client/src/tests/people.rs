@@ -114,3 +114,21 @@ fn who_is_blocked_gets_one_tick_and_is_read_after_unblocking() {
     assert_eq!(world.shown(1), ["hello", "anybody there?"]);
     assert_eq!(world.tick_of(0, kept_back), Some(Tick::Delivered));
 }
+
+#[test]
+fn what_was_seen_while_one_blocks_the_other_shows_after_unblocking() {
+    let mut world = World::signed_in(2);
+    let (theirs, mine) = (world.say(0, 1, "hello"), world.say(1, 0, "hi"));
+    world.settle();
+    world.must(1, &Command::Block { who: world.peer(0) });
+    // Neither does 0 learn that 1 has read, nor 1 that 0 has.
+    world.must(1, &Command::MarkRead { to: world.peer(0), up_to: theirs });
+    world.must(0, &Command::MarkRead { to: world.peer(1), up_to: mine });
+    world.pass(60_000);
+    assert_eq!(world.tick_of(0, theirs), Some(Tick::Delivered));
+    assert_eq!(world.tick_of(1, mine), Some(Tick::Delivered));
+    world.must(1, &Command::Unblock { who: world.peer(0) });
+    world.settle();
+    assert_eq!(world.tick_of(0, theirs), Some(Tick::Read));
+    assert_eq!(world.tick_of(1, mine), Some(Tick::Read));
+}

@@ -155,10 +155,11 @@ impl TestServer {
             (method, ["blocks", account]) => {
                 let pair = (self.devices[&device].account, account.parse().unwrap());
                 if method == Method::Put {
-                    self.blocks.insert(pair)
+                    self.blocks.insert(pair);
                 } else {
-                    self.blocks.remove(&pair)
-                };
+                    self.blocks.remove(&pair);
+                    self.show_watermarks(pair.0, ConversationId::direct(pair.0, pair.1));
+                }
                 Ok(vec![])
             }
             other => panic!("the test server knows no {other:?}"),
@@ -473,6 +474,16 @@ impl TestServer {
         self.out.extend(to.into_iter().map(|to| (to, frame.clone())));
     }
 
+    /// What a block kept from an account.
+    fn show_watermarks(&mut self, account: AccountId, conversation: ConversationId) {
+        let Some(log) = self.logs.get(&conversation.into()) else { return };
+        let watermarks: Vec<Watermark> = log.watermarks.values().map(|(watermark, _)| *watermark).collect();
+        let to = self.connections_of(|device| self.devices[&device].account == account);
+        for (to, watermark) in to.into_iter().flat_map(|to| watermarks.iter().map(move |watermark| (to, *watermark))) {
+            self.out.push_back((to, ServerFrame::Receipt { conversation, watermark }));
+        }
+    }
+
     fn cursor(&mut self, device: DeviceId, log: LogId, seq: u64) {
         let account = self.devices[&device].account;
         let head = self.logs.get(&log).map_or(0, TestLog::head);
@@ -493,7 +504,10 @@ impl TestServer {
         let before = *watermark;
         raise(watermark);
         let after = *watermark;
-        if before != after {
+        let blocking = log.members.iter().any(|other| self.blocks.contains(&(account, *other)));
+        if blocking {
+            *watermark = before;
+        } else if before != after {
             *at_ms = now_ms;
             self.tell(conversation, None, &ServerFrame::Receipt { conversation, watermark: after });
         }
