@@ -97,6 +97,9 @@ enum Command {
     Bench(bench::Args),
 }
 
+/// How long the end of the process waits for its threads.
+const SHUTDOWN_MAX: std::time::Duration = std::time::Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     rustls::crypto::ring::default_provider().install_default().expect("nobody installed another one before");
@@ -136,7 +139,8 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Bench(_) => unreachable!("was run above"),
         }
     });
-    // A blocked read of the terminal must not hold up the end.
-    runtime.shutdown_background();
+    // The database is closed before the process ends, for OpenSSL tears down at exit what a thread may still use; a
+    // blocked read of the terminal must not hold that up for long.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
     result
 }
