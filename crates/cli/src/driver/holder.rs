@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_client::client::Options;
-use tidings_client::db::Db;
+use tidings_client::db::{Db, DbError};
 use tidings_client::io::{CallId, HttpOutcome, HttpRequest};
 use tidings_client::{Client, ClientError, Input, Output, Reply};
 use tidings_proto::frame::{ClientFrame, ServerFrame};
@@ -29,8 +29,10 @@ const REQUESTS_MAX: usize = 8;
 const NAP_MAX: Duration = Duration::from_secs(10);
 /// The wall clock ran this much further than a nap: the machine slept, so the network is another one.
 const SLEPT_MS: u64 = 20_000;
-/// How long the leaving holder finishes what its guests asked for, and writes out what waits.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the leaving holder stays for what its guests asked for: as long as a call of the server may take.
+const GUESTS_TIMEOUT: Duration = Duration::from_secs(35);
+/// How long it writes out what waits.
+const HANG_UP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// This process holds the account.
 pub struct Holder {
@@ -72,16 +74,20 @@ impl Wires {
 }
 
 impl Holder {
-    pub fn open(profile: &Profile, lock: lock::Lock) -> Result<Self, Failure> {
+    /// `None`: a process that was killed has let go of the lock, but not of the database yet.
+    pub fn open(profile: &Profile, lock: lock::Lock) -> Result<Option<Self>, Failure> {
         let passphrase = std::env::var("TIDINGS_PASSPHRASE").ok().filter(|text| !text.is_empty());
         let key = key::load_or_make(&profile.folder, passphrase.as_deref())?;
         let mut seed = [0; 32];
         rand::RngCore::fill_bytes(&mut rand::rng(), &mut seed);
-        let db = Db::open_file(&profile.database(), &key).map_err(ClientError::from)?;
+        let db = match Db::open_file(&profile.database(), &key) {
+            Err(DbError::InUse) => return Ok(None),
+            db => db.map_err(ClientError::from)?,
+        };
         let mut options = Options::new(seed);
         options.name.clone_from(&profile.name);
         let client = Client::open(db, options)?;
-        Ok(Self {
+        Ok(Some(Self {
             client,
             network: Network::new(profile.server.clone())?,
             folder: profile.folder.clone(),
@@ -92,14 +98,14 @@ impl Holder {
             connections: 0,
             wires: Wires::new(),
             _lock: lock,
-        })
+        }))
     }
 
     pub async fn run(mut self: Box<Self>, ends: &mut Ends) -> Left {
         let mut door = Door::open(&self.folder, &ends.news);
         self.handle(Input::Tick, &ends.news);
         let mut leaving = false;
-        let leave_by = tokio::time::sleep(LEAVE_TIMEOUT);
+        let leave_by = tokio::time::sleep(GUESTS_TIMEOUT);
         tokio::pin!(leave_by);
         let mut nap_from_ms = now_ms();
         while !(leaving && door.is_empty()) {
@@ -108,9 +114,12 @@ impl Holder {
                 () = raised(&mut ends.stop), if !leaving => {
                     leaving = true;
                     door.shut();
-                    leave_by.as_mut().reset(tokio::time::Instant::now() + LEAVE_TIMEOUT);
+                    leave_by.as_mut().reset(tokio::time::Instant::now() + GUESTS_TIMEOUT);
                 }
-                () = &mut leave_by, if leaving => break,
+                () = &mut leave_by, if leaving => {
+                    tracing::warn!(calls = self.waiting.len(), "left before all was answered");
+                    break;
+                }
                 Some(call) = ends.calls.next(), if !leaving => self.command(call, &ends.news),
                 asked = door.next() => {
                     if let Some(call) = asked {
@@ -241,7 +250,7 @@ impl Holder {
     async fn hang_up(&mut self) {
         if let Some(Line { frames, mut task, .. }) = self.line.take() {
             drop(frames);
-            let mut deadline = std::pin::pin!(tokio::time::sleep(LEAVE_TIMEOUT));
+            let mut deadline = std::pin::pin!(tokio::time::sleep(HANG_UP_TIMEOUT));
             loop {
                 tokio::select! {
                     _ = &mut task => return,

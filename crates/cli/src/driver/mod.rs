@@ -131,10 +131,13 @@ impl Handle {
         Listener(self.news.upgrade().map_or_else(|| broadcast::channel(1).1, |news| news.subscribe()))
     }
 
-    /// Leaves the account: what waits is written out, guests take over.
+    /// Leaves the account: what waits is written out, guests take over. Ctrl-C ends the wait for them.
     pub async fn close(self) {
         self.stop.send_replace(true);
-        let _ = self.keeper.await;
+        tokio::select! {
+            _ = self.keeper => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
     }
 }
 

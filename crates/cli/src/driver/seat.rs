@@ -32,11 +32,14 @@ pub async fn take(profile: &Profile) -> Result<Seat, Failure> {
             Failure::new(format!("the folder {} cannot be used: {error}", profile.folder.display()))
         })?;
         if let Some(lock) = lock {
-            return Ok(Seat::Holder(Box::new(holder::Holder::open(profile, lock)?)));
-        }
-        #[cfg(unix)]
-        if let Some(guest) = super::guest::join(&profile.folder).await? {
-            return Ok(Seat::Guest(guest));
+            if let Some(holder) = holder::Holder::open(profile, lock)? {
+                return Ok(Seat::Holder(Box::new(holder)));
+            }
+        } else {
+            #[cfg(unix)]
+            if let Some(guest) = super::guest::join(&profile.folder).await? {
+                return Ok(Seat::Guest(guest));
+            }
         }
         if Instant::now() > give_up || cfg!(not(unix)) {
             return Err(busy(profile));

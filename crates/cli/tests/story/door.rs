@@ -1,6 +1,6 @@
 //! Several commands on one account at the same time.
 
-use crate::world::{ANNA, BRAM, World, mode, until};
+use crate::world::{ANNA, BRAM, Running, World, mode, until};
 use std::collections::BTreeSet;
 
 #[test]
@@ -10,14 +10,9 @@ fn many_commands_at_once_share_an_account() {
     // Whoever comes first holds the account, the others are its guests, and guests take over when it ends.
     let sending: Vec<_> =
         (0..8).map(|n| world.spawn(&["--as", ANNA, "send", BRAM, &format!("message {n}"), "--wait", "sent"])).collect();
-    let ids: BTreeSet<String> = sending
-        .into_iter()
-        .map(|running| {
-            let ended = running.wait();
-            assert_eq!(ended.code, Some(0), "{ended:?}");
-            ended.stdout.trim().to_owned()
-        })
-        .collect();
+    let ended: Vec<_> = sending.into_iter().map(Running::wait).collect();
+    assert!(ended.iter().all(|it| it.code == Some(0)), "{ended:#?}");
+    let ids: BTreeSet<String> = ended.iter().map(|it| it.stdout.trim().to_owned()).collect();
     assert_eq!(ids.len(), 8);
     for n in 0..8 {
         bram.message("message", &format!("message {n}"));

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -15,6 +15,8 @@ pub const BRAM: &str = "+31687654321";
 
 /// Far above what anything takes on a busy machine: whoever waits so long waits for nothing.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 pub struct World {
     pub folder: TempDir,
@@ -95,6 +97,10 @@ impl World {
         }
         command.args(args).current_dir(self.folder.path()).env("TIDINGS_HOME", self.home()).env("TZ", "UTC");
         command.env("TIDINGS_SERVER", self.url());
+        // STORY_LOG=debug shows what the programs did, where a test fails.
+        if let Some(filter) = std::env::var_os("STORY_LOG") {
+            command.env("TIDINGS_LOG", filter);
+        }
         command
     }
 
@@ -261,12 +267,15 @@ impl Lines {
         let give_up = Instant::now() + PATIENCE;
         let mut guard = lines.lock().expect("nobody panics with it");
         loop {
+            // Asked first: what is over has said everything by now.
+            let is_over = self.ended.try_recv() == Err(TryRecvError::Disconnected);
             if let Some(found) = guard.iter().rev().find_map(|line| wanted(line)) {
                 return found;
             }
             let left = give_up.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "it was never said; what was: {guard:#?}");
-            guard = changed.wait_timeout(guard, left).expect("nobody panics with it").0;
+            assert!(!left.is_zero() && !is_over, "it was never said (ended: {is_over}); what was: {guard:#?}");
+            // Its end is no news to wait for.
+            guard = changed.wait_timeout(guard, left.min(LOOK_AGAIN)).expect("nobody panics with it").0;
         }
     }
 
