@@ -17,7 +17,7 @@ pub struct WallClock {
 
 impl WallClock {
     /// Made inside the world's runtime.
-    pub fn new() -> Self {
+    pub fn started() -> Self {
         Self { begin: Instant::now(), skew_ms: Arc::new(AtomicI64::new(0)) }
     }
 

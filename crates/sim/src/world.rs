@@ -150,7 +150,7 @@ impl World {
             passes_retention: chance.percent(15),
             fault_percent: *chance.choose(&[0, 10, 25, 40]).expect("it is not empty"),
         };
-        let clock = WallClock::new();
+        let clock = WallClock::started();
         let mut config = Config { retention_days: traits.retention_days, ..Config::default() };
         // The limits on codes and addresses have tests of their own; here all people share one address.
         let limits = &mut config.limits;
