@@ -1,7 +1,7 @@
 //! Conversations: create, append, commit, read, receipts, blocks. One request, one file.
 //!
 //! The rules that need only what is in memory stand in [`crate::lane`]; here is what a request may ask for, and what is
-//! written around a commit ([`mod@pointer`]).
+//! written around a commit (`pointer`).
 
 use crate::server::Server;
 use std::sync::Arc;

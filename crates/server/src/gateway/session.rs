@@ -2,7 +2,7 @@
 //!
 //! The WebSocket ([`super::socket`]) is one carrier; a simulation runs sessions over channels of its own:
 //!
-//! ```ignore
+//! ```text
 //! let (to_server, inbound) = futures_util::stream::…;    // Stream<Item = Inbound>
 //! let (outbound, from_server) = …;                       // Sink<Outbound>
 //! tokio::spawn(session::run(server.clone(), Format::Cbor, inbound, outbound));
