@@ -70,7 +70,20 @@ impl Work {
     }
 }
 
+/// Should the task end by a panic, the log gets a new one with the next append.
+struct Committing<'a>(&'a Lane);
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stale.store(true, Ordering::Release);
+            self.0.lock().committing = false;
+        }
+    }
+}
+
 pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
+    let _committing = Committing(&lane);
     let mut work = Work::default();
     let mut races = 0;
     // Entries that one commit may take: what follows a commit and carries its old epoch is judged after it.
