@@ -135,7 +135,7 @@ where
         match outbox.take(&mut frames).await {
             Taken::Frames { ping } => {
                 server.metrics.frames_out.inc_by(frames.len() as u64);
-                let busy = outbox.writing();
+                let busy = (outbox.writing(), Waiting::new(&server, frames.len()));
                 for frame in frames.drain(..) {
                     if outbound.feed(Outbound::Frame(frame.encode(format))).await.is_err() {
                         return outbox.abandon();
@@ -161,6 +161,22 @@ where
                 return;
             }
         }
+    }
+}
+
+/// Counts frames that wait to be written, until they are.
+struct Waiting<'a>(&'a Server, i64);
+
+impl<'a> Waiting<'a> {
+    fn new(server: &'a Server, frames: usize) -> Self {
+        server.metrics.queued_frames.inc_by(frames as i64);
+        Self(server, frames as i64)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.queued_frames.dec_by(self.1);
     }
 }
 
