@@ -165,17 +165,11 @@ impl Hub {
     }
 
     /// Announces a watermark to the devices of an account, except to the one that moved it.
-    pub fn receipt(
-        &self,
-        account: AccountId,
-        conversation: ConversationId,
-        watermark: Watermark,
-        except: Option<DeviceId>,
-    ) {
+    pub fn receipt(&self, account: AccountId, conversation: ConversationId, watermark: Watermark, except: DeviceId) {
         let shard = self.shard(account);
         let Some(presence) = shard.get(&account) else { return };
         for (device, outbox) in &presence.sessions {
-            if Some(*device) != except {
+            if *device != except {
                 outbox.pusher().receipt(conversation, watermark);
             }
         }

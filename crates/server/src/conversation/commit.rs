@@ -65,7 +65,9 @@ pub async fn commit(server: &Arc<Server>, sender: Sender, commit: Commit) -> Res
         return Err(Error::new(Code::StaleEpoch, detail).at(view.head.epoch, view.head.seq));
     }
     check_change(server, sender, &commit, &view).await?;
-    pointer::write(server, sender, &commit).await?;
+    let withheld: Vec<_> =
+        view.roster.accounts().filter(|account| lane.view(*account).is_ok_and(|v| v.blocking)).collect();
+    pointer::write(server, sender, &commit, &withheld).await?;
     let previous = view.roster.commit_id;
     let conversation = commit.conversation;
     let sent = append(server, &lane, sender, commit).await?;

@@ -7,6 +7,5 @@ mod catching_up;
 mod commits;
 mod delivery;
 mod ending;
-mod failures;
 mod peer;
 mod world;
