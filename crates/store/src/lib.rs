@@ -18,7 +18,6 @@ pub mod table;
 
 pub use batch::{Batch, MergeRow};
 pub use clock::{Clock, ManualClock};
-pub use engine::embedded::EmbeddedOptions;
 pub use engine::memory::{CommitLatency, MemoryDisk};
 pub use error::{CommitError, StoreError};
 pub use key::{Key, Partition, Row, RowKey, Scan};

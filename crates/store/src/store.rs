@@ -3,7 +3,7 @@
 use crate::batch::{Batch, MergeRow};
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::engine::embedded::{Embedded, EmbeddedOptions};
+use crate::engine::embedded::Embedded;
 use crate::engine::memory::MemoryDisk;
 use crate::error::{CommitError, StoreError};
 use crate::key::{Key, Row, Scan};
@@ -28,11 +28,7 @@ impl Store {
 
     /// SQLite files in `folder`, made if absent. One process at a time.
     pub fn embedded(folder: &Path, clock: Clock) -> Result<Self, StoreError> {
-        Self::embedded_with(folder, clock, EmbeddedOptions::default())
-    }
-
-    pub fn embedded_with(folder: &Path, clock: Clock, options: EmbeddedOptions) -> Result<Self, StoreError> {
-        Ok(Self::from_engine(Engine::Embedded(Embedded::open(folder, clock, options)?)))
+        Ok(Self::from_engine(Engine::Embedded(Embedded::open(folder, clock)?)))
     }
 
     pub(crate) fn from_engine(engine: Engine) -> Self {

@@ -112,11 +112,6 @@ impl Table {
         Table::Server,
     ];
 
-    /// The table with this number.
-    pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| *table as u8 == number)
-    }
-
     pub const fn family(self) -> Family {
         match self {
             Table::Entry | Table::Sent | Table::Head => Family::Log,

@@ -11,13 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidings_proto::entry::{Body, Sender};
 use tidings_proto::id::{AccountId, DeviceId, LogId, MessageId};
 use tidings_store::log::{Head, Log, NewEntry};
-use tidings_store::{Batch, Clock, EmbeddedOptions, Key, Store, Table};
+use tidings_store::{Batch, Clock, Key, Store, Table};
 
 const FOLDER: &str = "TIDINGS_CRASH_FOLDER";
 const ROUNDS: &str = "TIDINGS_CRASH_ROUNDS";
 const LOGS: u8 = 8;
-/// Small, so that a kill finds rows in the journal, on their way, and in the trees.
-const OPTIONS: EmbeddedOptions = EmbeddedOptions { memtable_rows: 500 };
 /// Small, so that buckets roll over while the child lives.
 const BUCKET_SEQS: u64 = 64;
 /// Rows that the other kind of batch writes, all with the same value.
@@ -56,7 +54,7 @@ fn child() {
     let folder = std::env::var(FOLDER).expect("the parent says where");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = Store::embedded_with(Path::new(&folder), Clock::system(), OPTIONS).unwrap();
+        let store = Store::embedded(Path::new(&folder), Clock::system()).unwrap();
         for log in 0..LOGS {
             tokio::spawn(append_for_ever(store.clone(), log));
         }

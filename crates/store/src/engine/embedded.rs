@@ -1,7 +1,7 @@
 //! SQLite, in one folder: the database with its write-ahead log, and a lock that keeps a second process out.
 //!
-//! Writes go through one [`writer`] thread; reads through a few [`reader`] connections. [`schema`] says how rows lie in
-//! the file: in trees, and what is recent in a [`journal`] and a [`memtable`] until it is moved there ([`flush`]).
+//! Writes go through one [`writer`] thread; reads through a few [`reader`] connections; merged rows wait in an
+//! [`overlay`] until the writer takes them along. [`schema`] says how rows lie in the file.
 //!
 //! **What a crash leaves.** A commit is answered after its transaction has been synced to the write-ahead log, so it is
 //! there after the next start, whole; what was not answered is there whole or not at all. Merges of the last second may
@@ -12,16 +12,13 @@
 //! would double what a sweep writes, and neither a write-ahead log nor a solid-state disk would forget them for it.
 
 mod apply;
-mod flush;
-mod journal;
-mod memtable;
 mod meter;
+mod overlay;
 mod priority;
 mod queue;
 mod reader;
 mod rows;
 mod schema;
-mod stage;
 mod sweep;
 mod writer;
 
@@ -46,20 +43,6 @@ use writer::Shared;
 const DATABASE: &str = "tidings.db";
 const LOCK: &str = "lock";
 
-/// What may be chosen of the embedded engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EmbeddedOptions {
-    /// Rows that gather in memory before they are moved into the trees. More of them make appends to many logs cheaper,
-    /// and take some 300 bytes each.
-    pub memtable_rows: usize,
-}
-
-impl Default for EmbeddedOptions {
-    fn default() -> Self {
-        Self { memtable_rows: 65_536 }
-    }
-}
-
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
@@ -77,17 +60,16 @@ struct Open {
 }
 
 impl Embedded {
-    pub fn open(folder: &Path, clock: Clock, options: EmbeddedOptions) -> Result<Arc<Self>, StoreError> {
+    pub fn open(folder: &Path, clock: Clock) -> Result<Arc<Self>, StoreError> {
         let lock = lock(folder)?;
         let file = folder.join(DATABASE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&file, flags).map_err(failed)?;
         schema::prepare_writer(&mut connection)?;
-        let left = journal::read(&connection)?;
         let readers = Readers::open(&file)?;
         let shared = Arc::new(Shared {
             queue: queue::Queue::default(),
-            memtable: memtable::Memtable::default(),
+            overlay: overlay::Overlay::default(),
             meter: meter::Meter::default(),
             clock,
         });
@@ -96,7 +78,7 @@ impl Embedded {
         let writer = writer
             .spawn({
                 let shared = shared.clone();
-                move || writer::run(connection, shared, left, options, ready)
+                move || writer::run(connection, shared, ready)
             })
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         is_ready.recv().unwrap_or_else(|_| Err(closed()))?;
@@ -109,11 +91,11 @@ impl Embedded {
     }
 
     pub fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        self.readers.get_many(&self.shared.memtable, keys, self.shared.clock.now_ms())
+        self.readers.get_many(&self.shared.overlay, keys, self.shared.clock.now_ms())
     }
 
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
-        self.readers.scan(&self.shared.memtable, scan, self.shared.clock.now_ms())
+        self.readers.scan(&self.shared.overlay, scan, self.shared.clock.now_ms())
     }
 
     pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
@@ -131,8 +113,8 @@ impl Embedded {
         if self.shared.queue.is_closed() {
             return Err(closed());
         }
-        if self.shared.memtable.merge(rows)? {
-            self.shared.queue.merge_at(Instant::now() + writer::MERGE_DELAY);
+        if self.shared.overlay.add(rows)? {
+            self.shared.queue.flush_at(Instant::now() + writer::FLUSH_DELAY);
         }
         self.shared.meter.merges.fetch_add(count, Relaxed);
         Ok(())
@@ -191,10 +173,6 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("closed".into())
-}
-
-fn damaged(what: &str) -> StoreError {
-    StoreError::Damaged(what.into())
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {

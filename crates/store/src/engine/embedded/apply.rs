@@ -1,12 +1,11 @@
 //! One batch inside the writer's transaction: all of it or nothing.
 //!
-//! Asserts are held against what earlier batches left, then the changes are staged. Only of a row that is written to the
-//! file at once and must be absent, the statement that inserts it finds out whether it is (the two are *fused*), which
-//! saves a look-up. Those come before all other changes, so there is never more to undo than rows that were not there.
+//! Most batches assert "absent" or "equals" of a row that they put. The statement that puts such a row finds out whether
+//! the assert holds, which saves a look-up (the two are *fused*). Rows that must be absent are inserted first, then one
+//! row at most is replaced, so there is never more to undo than rows that were not there before.
 
-use super::memtable::Memtable;
-use super::schema::is_direct;
-use super::stage::Stage;
+use super::rows::Rows;
+use super::schema::is_heaped;
 use crate::batch::{Assert, Batch, Change, Changed};
 use crate::key::RowKey;
 use crate::table::Table;
@@ -14,86 +13,112 @@ use bytes::Bytes;
 use tidings_proto::limit;
 
 /// Returns the number of the first assert that does not hold; then nothing was written.
-pub fn apply(
-    stage: &mut Stage,
-    memtable: &Memtable,
-    batch: &Batch,
-    now_ms: u64,
-) -> rusqlite::Result<Result<(), usize>> {
-    let fused = Fused::of(batch);
-    for (asserted, is_fused) in batch.asserts.iter().zip(fused.0) {
-        if !is_fused && !holds(stage, memtable, batch, asserted, now_ms)? {
-            return first_that_fails(stage, memtable, batch, now_ms);
+pub fn apply(rows: &mut Rows, batch: &Batch, now_ms: i64) -> rusqlite::Result<Result<(), usize>> {
+    let plan = Plan::of(batch);
+    for (asserted, fused) in batch.asserts.iter().zip(plan.fused) {
+        if !fused && !holds(rows, batch, asserted, now_ms)? {
+            return first_that_fails(rows, batch, now_ms);
         }
     }
-    for (index, changed) in fused.of_batch(batch).enumerate() {
-        let inserted = stage.rows.insert(changed.table, &batch.partition, &changed.row, put(changed), now_ms)?;
-        if !inserted {
-            for changed in fused.of_batch(batch).take(index) {
-                stage.rows.delete(changed.table, &batch.partition, &changed.row)?;
-            }
-            return first_that_fails(stage, memtable, batch, now_ms);
+    for (index, changed) in plan.inserts(batch).enumerate() {
+        if !insert(rows, batch, changed, now_ms)? {
+            undo(rows, batch, plan.inserts(batch).take(index))?;
+            return first_that_fails(rows, batch, now_ms);
         }
     }
-    for changed in batch.changes.iter().filter(|changed| !fused.has(changed)) {
-        stage.change(changed.table, &batch.partition, &changed.row, &changed.change)?;
+    if let Some(changed) = plan.replaced
+        && !replace(rows, batch, changed, now_ms)?
+    {
+        undo(rows, batch, plan.inserts(batch))?;
+        return first_that_fails(rows, batch, now_ms);
+    }
+    for changed in batch.changes.iter().filter(|changed| !plan.is_fused(changed)) {
+        rows.change(changed.table, &batch.partition, &changed.row, &changed.change)?;
     }
     Ok(Ok(()))
 }
 
-/// Whether each of the asserts is fused with a change.
-struct Fused([bool; limit::BATCH_MAX_ROWS]);
+struct Plan<'b> {
+    /// One for each assert.
+    fused: [bool; limit::BATCH_MAX_ROWS],
+    replaced: Option<&'b Changed>,
+}
 
-impl Fused {
-    fn of(batch: &Batch) -> Self {
-        let mut fused = [false; limit::BATCH_MAX_ROWS];
-        for changed in batch.changes.iter().filter(|changed| is_direct(changed.table)) {
-            if let (Some(assert), Change::Put { .. }) = (changed.assert, &changed.change) {
-                fused[assert] = batch.asserts[assert].2 == Assert::Absent;
+impl<'b> Plan<'b> {
+    fn of(batch: &'b Batch) -> Self {
+        let mut plan = Self { fused: [false; limit::BATCH_MAX_ROWS], replaced: None };
+        for changed in &batch.changes {
+            let (Some(assert), Change::Put { .. }) = (changed.assert, &changed.change) else { continue };
+            if is_heaped(changed.table) {
+                continue;
+            }
+            match batch.asserts[assert].2 {
+                Assert::Absent => plan.fused[assert] = true,
+                Assert::Equals(_) if plan.replaced.is_none() => {
+                    plan.fused[assert] = true;
+                    plan.replaced = Some(changed);
+                }
+                Assert::Equals(_) | Assert::Present => {}
             }
         }
-        Self(fused)
+        plan
     }
 
-    fn has(&self, changed: &Changed) -> bool {
-        changed.assert.is_some_and(|assert| self.0[assert])
+    fn is_fused(&self, changed: &Changed) -> bool {
+        changed.assert.is_some_and(|assert| self.fused[assert])
     }
 
-    fn of_batch<'b>(&self, batch: &'b Batch) -> impl Iterator<Item = &'b Changed> {
-        batch.changes.iter().filter(|changed| self.has(changed))
+    fn inserts(&self, batch: &'b Batch) -> impl Iterator<Item = &'b Changed> {
+        let is_absent =
+            |changed: &Changed| changed.assert.is_some_and(|assert| batch.asserts[assert].2 == Assert::Absent);
+        batch.changes.iter().filter(move |changed| self.is_fused(changed) && is_absent(changed))
     }
 }
 
-fn put(changed: &Changed) -> (&[u8], Option<u64>) {
+fn insert(rows: &mut Rows, batch: &Batch, changed: &Changed, now_ms: i64) -> rusqlite::Result<bool> {
+    let (value, expires_ms) = put(changed);
+    rows.insert(changed.table, &batch.partition, &changed.row, value, expires_ms, now_ms)
+}
+
+fn replace(rows: &mut Rows, batch: &Batch, changed: &Changed, now_ms: i64) -> rusqlite::Result<bool> {
+    let (value, expires_ms) = put(changed);
+    let Some((_, _, Assert::Equals(expected))) = changed.assert.map(|assert| &batch.asserts[assert]) else {
+        unreachable!("the plan replaces what is asserted to be equal");
+    };
+    rows.replace(changed.table, &batch.partition, &changed.row, (expected, value), expires_ms, now_ms)
+}
+
+fn put(changed: &Changed) -> (&Bytes, Option<u64>) {
     match &changed.change {
         Change::Put { value, expires_ms } => (value, *expires_ms),
         Change::Delete => unreachable!("only puts are fused"),
     }
 }
 
+fn undo<'b>(rows: &mut Rows, batch: &Batch, inserted: impl Iterator<Item = &'b Changed>) -> rusqlite::Result<()> {
+    for changed in inserted {
+        rows.delete(changed.table, &batch.partition, &changed.row)?;
+    }
+    Ok(())
+}
+
 fn holds(
-    stage: &mut Stage,
-    memtable: &Memtable,
+    rows: &mut Rows,
     batch: &Batch,
     (table, row, assert): &(Table, RowKey, Assert),
-    now_ms: u64,
+    now_ms: i64,
 ) -> rusqlite::Result<bool> {
-    let value: Option<Bytes> = stage.get(memtable, (*table, &batch.partition, row), now_ms)?;
+    let value = rows.get(*table, &batch.partition, row, now_ms)?;
     Ok(match assert {
         Assert::Absent => value.is_none(),
         Assert::Present => value.is_some(),
-        Assert::Equals(expected) => value.as_ref() == Some(expected),
+        Assert::Equals(expected) => value.as_deref() == Some(expected),
     })
 }
 
-fn first_that_fails(
-    stage: &mut Stage,
-    memtable: &Memtable,
-    batch: &Batch,
-    now_ms: u64,
-) -> rusqlite::Result<Result<(), usize>> {
+fn first_that_fails(rows: &mut Rows, batch: &Batch, now_ms: i64) -> rusqlite::Result<Result<(), usize>> {
     for (index, asserted) in batch.asserts.iter().enumerate() {
-        if !holds(stage, memtable, batch, asserted, now_ms)? {
+        if !holds(rows, batch, asserted, now_ms)? {
             return Ok(Err(index));
         }
     }

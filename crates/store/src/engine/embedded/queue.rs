@@ -31,7 +31,7 @@ pub struct Queue {
 struct State {
     jobs: Vec<Job>,
     sweeps: Vec<SweepAnswer>,
-    merge_at: Option<Instant>,
+    flush_at: Option<Instant>,
     is_closed: bool,
     /// The writer sleeps, and must be woken.
     is_idle: bool,
@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug)]
 pub struct Orders {
     pub sweeps: Vec<SweepAnswer>,
-    pub are_merges_due: bool,
+    pub is_flush_due: bool,
     pub is_closed: bool,
 }
 
@@ -69,10 +69,10 @@ impl Queue {
         Ok(())
     }
 
-    /// Merged rows wait, and shall be written at this moment.
-    pub fn merge_at(&self, at: Instant) {
+    /// Merged rows wait, and shall be on the disk soon after this moment.
+    pub fn flush_at(&self, at: Instant) {
         let mut state = self.lock();
-        state.merge_at = Some(at);
+        state.flush_at = Some(at);
         self.wake(state);
     }
 
@@ -103,15 +103,15 @@ impl Queue {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let wake_at = state.merge_at.map_or(until, |at| at.min(until));
+            let wake_at = state.flush_at.map_or(until, |at| at.min(until));
             if !state.jobs.is_empty() || !state.sweeps.is_empty() || state.is_closed || wake_at <= now {
                 std::mem::swap(&mut state.jobs, jobs);
-                let are_merges_due = state.is_closed || state.merge_at.is_some_and(|at| at <= now);
-                if are_merges_due {
-                    state.merge_at = None;
+                let is_flush_due = state.is_closed || state.flush_at.is_some_and(|at| at <= now);
+                if is_flush_due {
+                    state.flush_at = None;
                 }
                 let sweeps = std::mem::take(&mut state.sweeps);
-                return Orders { sweeps, are_merges_due, is_closed: state.is_closed };
+                return Orders { sweeps, is_flush_due, is_closed: state.is_closed };
             }
             state.is_idle = true;
             let sleep = wake_at.saturating_duration_since(now).max(Duration::from_millis(1));

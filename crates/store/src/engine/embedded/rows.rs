@@ -1,9 +1,8 @@
-//! One row of the file at a time, on the writer's connection.
+//! One row at a time, on the writer's connection.
 
-use super::memtable::{Cell, Position};
 use super::schema::{self, is_heaped, sql, tree_row};
-use crate::table::{Mode, Table};
-use bytes::Bytes;
+use crate::batch::Change;
+use crate::table::Table;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 /// The writer's statements, prepared at their first use and kept.
@@ -11,6 +10,7 @@ pub struct Rows<'c> {
     connection: &'c Connection,
     statements: Vec<[Option<Statement<'c>>; VERBS]>,
     put_value: Statement<'c>,
+    replace_value: Statement<'c>,
     delete_value: Statement<'c>,
     /// Place of the next value in the heap.
     next_place: i64,
@@ -19,14 +19,16 @@ pub struct Rows<'c> {
 #[derive(Clone, Copy)]
 enum Verb {
     Get,
-    Place,
     Put,
     Insert,
+    Replace,
+    Touch,
     Delete,
     Expire,
+    Merge,
 }
 
-const VERBS: usize = Verb::Expire as usize + 1;
+const VERBS: usize = Verb::Merge as usize + 1;
 
 /// Time as SQLite counts it. What expires later than it can say does not expire.
 pub fn to_sql_ms(ms: u64) -> i64 {
@@ -38,31 +40,51 @@ pub fn to_sql_version(version: u64) -> i64 {
     (version ^ 1 << 63) as i64
 }
 
-/// Rows that are committed have none, and count as 0.
-pub fn from_sql_version(version: Option<i64>) -> u64 {
-    version.map_or(0, |version| version as u64 ^ 1 << 63)
+pub fn from_sql_version(version: i64) -> u64 {
+    version as u64 ^ 1 << 63
 }
 
 impl<'c> Rows<'c> {
-    /// Places up to `last_place` are not used again, even if the heap does not have them any more.
-    pub fn new(connection: &'c Connection, last_place: i64) -> rusqlite::Result<Self> {
+    pub fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         let last: Option<i64> = connection.query_row("SELECT max(id) FROM heap", [], |row| row.get(0))?;
         Ok(Self {
             connection,
             statements: Table::ALL.iter().map(|_| std::array::from_fn(|_| None)).collect(),
             put_value: connection.prepare("INSERT INTO heap(id, value) VALUES(?1, ?2)")?,
+            replace_value: connection.prepare("UPDATE heap SET value = ?2 WHERE id = ?1")?,
             delete_value: connection.prepare("DELETE FROM heap WHERE id = ?1")?,
-            next_place: last.unwrap_or(0).max(last_place) + 1,
+            next_place: last.unwrap_or(0) + 1,
         })
     }
 
     /// The value, or `None` if the row is absent or has expired.
-    pub fn get(&mut self, table: Table, partition: &[u8], row: &[u8], now_ms: u64) -> rusqlite::Result<Option<Bytes>> {
+    pub fn get(
+        &mut self,
+        table: Table,
+        partition: &[u8],
+        row: &[u8],
+        now_ms: i64,
+    ) -> rusqlite::Result<Option<Vec<u8>>> {
         let row = tree_row(table, row);
         self.verb(table, Verb::Get)?
-            .query_row(params![partition, row.as_slice(), to_sql_ms(now_ms)], |found| found.get::<_, Vec<u8>>(0))
+            .query_row(params![partition, row.as_slice(), now_ms], |found| found.get(0))
             .optional()
-            .map(|value| value.map(Bytes::from))
+    }
+
+    pub fn change(&mut self, table: Table, partition: &[u8], row: &[u8], change: &Change) -> rusqlite::Result<()> {
+        match change {
+            Change::Put { value, expires_ms } if is_heaped(table) => {
+                self.put_heaped(table, partition, row, value, expires_ms.map(to_sql_ms))
+            }
+            Change::Put { value, expires_ms } => {
+                let row = tree_row(table, row);
+                let expires_ms = expires_ms.map(to_sql_ms);
+                self.verb(table, Verb::Put)?
+                    .execute(params![partition, row.as_slice(), expires_ms, &value[..]])
+                    .map(drop)
+            }
+            Change::Delete => self.delete(table, partition, row),
+        }
     }
 
     /// Puts a row that is absent or has expired; returns whether it was. Not for heaped tables.
@@ -71,37 +93,38 @@ impl<'c> Rows<'c> {
         table: Table,
         partition: &[u8],
         row: &[u8],
-        (value, expires_ms): (&[u8], Option<u64>),
-        now_ms: u64,
+        value: &[u8],
+        expires_ms: Option<u64>,
+        now_ms: i64,
     ) -> rusqlite::Result<bool> {
         let row = tree_row(table, row);
-        let (expires_ms, now_ms) = (expires_ms.map(to_sql_ms), to_sql_ms(now_ms));
+        let expires_ms = expires_ms.map(to_sql_ms);
         let changed =
             self.verb(table, Verb::Insert)?.execute(params![partition, row.as_slice(), expires_ms, value, now_ms])?;
         Ok(changed == 1)
     }
 
-    /// Makes the file say what the cell says.
-    pub fn write(&mut self, position: &Position, cell: &Cell) -> rusqlite::Result<()> {
-        let (table, partition, row) = (position.table(), position.partition(), position.row());
-        let Some(value) = &cell.value else { return self.delete(table, partition, row) };
+    /// Puts a row that has the value `expected`; returns whether it had. Not for heaped tables.
+    pub fn replace(
+        &mut self,
+        table: Table,
+        partition: &[u8],
+        row: &[u8],
+        (expected, value): (&[u8], &[u8]),
+        expires_ms: Option<u64>,
+        now_ms: i64,
+    ) -> rusqlite::Result<bool> {
         let row = tree_row(table, row);
-        let expires_ms = cell.expires_ms.map(to_sql_ms);
-        let Some(place) = cell.place else {
-            let third = if table.mode() == Mode::Merge { Some(to_sql_version(cell.version)) } else { expires_ms };
-            return self
-                .verb(table, Verb::Put)?
-                .execute(params![&partition[..], row.as_slice(), third, &value[..]])
-                .map(drop);
-        };
-        if self.verb(table, Verb::Insert)?.execute(params![&partition[..], row.as_slice(), expires_ms, place])? == 1 {
-            return Ok(());
-        }
-        let old: Option<i64> =
-            self.verb(table, Verb::Place)?.query_row(params![&partition[..], row.as_slice()], |found| found.get(0))?;
-        self.verb(table, Verb::Put)?.execute(params![&partition[..], row.as_slice(), expires_ms, place])?;
-        // The same place: it was moved before, and a crash took only the memory of it.
-        if old == Some(place) { Ok(()) } else { self.free(old) }
+        let expires_ms = expires_ms.map(to_sql_ms);
+        let changed = self.verb(table, Verb::Replace)?.execute(params![
+            partition,
+            row.as_slice(),
+            expires_ms,
+            value,
+            expected,
+            now_ms
+        ])?;
+        Ok(changed == 1)
     }
 
     pub fn delete(&mut self, table: Table, partition: &[u8], row: &[u8]) -> rusqlite::Result<()> {
@@ -111,33 +134,59 @@ impl<'c> Rows<'c> {
             return statement.execute(params![partition, row.as_slice()]).map(drop);
         }
         let place: Option<i64> =
-            statement.query_row(params![partition, row.as_slice()], |found| found.get(0)).optional()?;
+            statement.query_row(params![partition, row.as_slice()], |row| row.get(0)).optional()?;
         self.free(place)
     }
 
     /// Deletes a row if it has expired, and returns whether it had.
-    pub fn expire(&mut self, table: Table, partition: &[u8], row: &[u8], now_ms: u64) -> rusqlite::Result<bool> {
+    pub fn expire(&mut self, table: Table, partition: &[u8], row: &[u8], now_ms: i64) -> rusqlite::Result<bool> {
         let row = tree_row(table, row);
-        let now_ms = to_sql_ms(now_ms);
         let statement = self.verb(table, Verb::Expire)?;
         if !is_heaped(table) {
             return Ok(statement.execute(params![partition, row.as_slice(), now_ms])? == 1);
         }
         let place: Option<i64> =
-            statement.query_row(params![partition, row.as_slice(), now_ms], |found| found.get(0)).optional()?;
+            statement.query_row(params![partition, row.as_slice(), now_ms], |row| row.get(0)).optional()?;
         self.free(place)?;
         Ok(place.is_some())
     }
 
-    /// Puts a value into the heap, and returns its place.
-    pub fn put_value(&mut self, value: &[u8]) -> rusqlite::Result<i64> {
-        let place = self.next_place;
-        self.next_place += 1;
-        self.put_value.execute(params![place, value])?;
-        Ok(place)
+    pub fn merge(
+        &mut self,
+        table: Table,
+        partition: &[u8],
+        row: &[u8],
+        version: u64,
+        value: &[u8],
+    ) -> rusqlite::Result<()> {
+        let row = tree_row(table, row);
+        self.verb(table, Verb::Merge)?
+            .execute(params![partition, row.as_slice(), to_sql_version(version), value])
+            .map(drop)
     }
 
-    pub fn free(&mut self, place: Option<i64>) -> rusqlite::Result<()> {
+    fn put_heaped(
+        &mut self,
+        table: Table,
+        partition: &[u8],
+        row: &[u8],
+        value: &[u8],
+        expires_ms: Option<i64>,
+    ) -> rusqlite::Result<()> {
+        let row = tree_row(table, row);
+        let place = self.next_place;
+        let is_new = self.verb(table, Verb::Put)?.execute(params![partition, row.as_slice(), expires_ms, place])? == 1;
+        if is_new {
+            self.next_place += 1;
+            return self.put_value.execute(params![place, value]).map(drop);
+        }
+        let place: i64 = self
+            .verb(table, Verb::Touch)?
+            .query_row(params![partition, row.as_slice(), expires_ms], |found| found.get(0))?;
+        self.replace_value.execute(params![place, value]).map(drop)
+    }
+
+    fn free(&mut self, place: Option<i64>) -> rusqlite::Result<()> {
         place.map_or(Ok(()), |place| self.delete_value.execute([place]).map(drop))
     }
 
@@ -149,11 +198,13 @@ impl<'c> Rows<'c> {
                 let sql = sql(table);
                 let text = match verb {
                     Verb::Get => &sql.get,
-                    Verb::Place => &sql.place,
                     Verb::Put => &sql.put,
                     Verb::Insert => &sql.insert,
+                    Verb::Replace => &sql.replace,
+                    Verb::Touch => &sql.touch,
                     Verb::Delete => &sql.delete,
                     Verb::Expire => &sql.expire,
+                    Verb::Merge => &sql.merge,
                 };
                 Ok(slot.insert(self.connection.prepare(text)?))
             }

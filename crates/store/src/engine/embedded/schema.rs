@@ -1,9 +1,9 @@
 //! How the catalogue lies in SQLite.
 //!
 //! **Trees.** Each family is one clustered table (`WITHOUT ROWID`) ordered by partition and row, and a table of the
-//! catalogue is the first byte of the row, as in Cassandra. So the head of a log stands beside its newest entry. Rows come
-//! here by way of the [`super::journal`]. `Sent` has a tree of its own that is ordered by row first: message ids begin
-//! with time, so it grows at its end and needs no journal.
+//! catalogue is the first byte of the row, as in Cassandra. So the head of a log stands beside its newest entry, and an
+//! append touches one page of the tree. `Sent` has a tree of its own that is ordered by row first: message ids begin with
+//! time, so it grows at its end.
 //!
 //! **Heap.** Values of entries and other large things lie in the order in which they were written, and the tree points
 //! to them: a tree of small rows stays dense, and values are never moved when it splits.
@@ -22,30 +22,34 @@ const SCHEMA_VERSION: i64 = 1;
 /// Pages after which a commit moves the write-ahead log into the database: 80 MiB.
 const CHECKPOINT_PAGES: u32 = 20_000;
 /// Page cache of the writer. A commit in which a page was split walks over all of it, so more is not better.
-const WRITER_CACHE_KIB: u32 = 16 * 1024;
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
 /// Page cache of each reader.
 const READER_CACHE_KIB: u32 = 8 * 1024;
-/// How long a connection waits for another one's lock. Only a program from outside holds one for long.
-const BUSY_TIMEOUT_MS: u32 = 1_000;
+/// A reader waits this long for a checkpoint that just ends.
+const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// The statements of one table of the catalogue. Parameters 1 and 2 are always partition and row.
 #[derive(Debug)]
 pub struct Sql {
-    /// 3: now. Gives value and version, which is `NULL` in a commit-only table.
+    /// 3: now. Gives the value, and the version in a merge-only table.
     pub get: String,
-    /// 2: start, 3: end (exclusive), 4: now. Gives row, value and version.
+    /// 2: start, 3: end (exclusive), 4: now, 5: limit. Gives row, value, version.
     pub scan: String,
     pub scan_reverse: String,
-    /// Gives the place in the heap. Only for heaped tables.
-    pub place: String,
-    /// 3: expiry, or version in a merge-only table; 4: value or place. In a heaped table the row must be there.
+    /// 3: expiry, 4: value or place in the heap.
     pub put: String,
-    /// 3: expiry, 4: value or place, 5: now, but not in a heaped table. Changes nothing if the row is there.
+    /// As `put`, and 5: now. Changes nothing if the row is there.
     pub insert: String,
-    /// Gives the place in the heap, of a heaped table.
+    /// As `put`, 5: expected value, 6: now. Changes nothing if the row has another value.
+    pub replace: String,
+    /// 3: expiry. Gives the place in the heap of a row that is there.
+    pub touch: String,
+    /// Gives the place in the heap.
     pub delete: String,
-    /// 3: now. As `delete`, if the row has expired.
+    /// 3: now. As `delete`, if it has expired.
     pub expire: String,
+    /// 3: version, 4: value.
+    pub merge: String,
 }
 
 /// Whether the values of a table lie in the heap.
@@ -53,9 +57,8 @@ pub const fn is_heaped(table: Table) -> bool {
     matches!(table, Table::Entry | Table::KeyPackage | Table::GroupInfo | Table::Roster)
 }
 
-/// Whether a table has a tree of its own, ordered by row first, so that it grows at its end: it is written at once,
-/// without the journal, and cannot be scanned.
-pub const fn is_direct(table: Table) -> bool {
+/// Whether a table has a tree of its own, ordered by row first. It must not be scanned.
+const fn is_ordered_by_row(table: Table) -> bool {
     matches!(table, Table::Sent)
 }
 
@@ -94,7 +97,7 @@ pub fn index(table: Table) -> usize {
 
 fn tree(table: Table) -> &'static str {
     match table.family() {
-        Family::Log if is_direct(table) => "tree_sent",
+        Family::Log if is_ordered_by_row(table) => "tree_sent",
         Family::Log => "tree_log",
         Family::Bucket => "tree_bucket",
         Family::Account => "tree_account",
@@ -116,7 +119,7 @@ fn build(table: Table) -> Sql {
     } else {
         ("tree.value", "value")
     };
-    let version = if table.mode() == Mode::Merge { "tree.version" } else { "NULL" };
+    let version = if table.mode() == Mode::Merge { "tree.version" } else { "0" };
     let kept = |now: &str| match table.mode() {
         Mode::Commit => format!("(tree.expires_ms IS NULL OR tree.expires_ms > {now})"),
         // Merged rows do not expire; the parameter stays where it is.
@@ -125,14 +128,13 @@ fn build(table: Table) -> Sql {
     let scan = |order: &str| {
         format!(
             "SELECT tree.row, {value}, {version} FROM {tree} AS tree WHERE tree.partition = ?1 AND tree.row >= ?2 \
-             AND tree.row < ?3 AND {} ORDER BY tree.row {order}",
+             AND tree.row < ?3 AND {} ORDER BY tree.row {order} LIMIT ?5",
             kept("?4")
         )
     };
+    let insert = format!("INSERT INTO {tree}(partition, row, expires_ms, {place}) VALUES(?1, ?2, ?3, ?4)");
+    let update = format!("ON CONFLICT DO UPDATE SET expires_ms = excluded.expires_ms, {place} = excluded.{place}");
     let row = "WHERE partition = ?1 AND row = ?2";
-    let insert =
-        format!("INSERT INTO {tree}(partition, row, expires_ms, {place}) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO");
-    let update = "UPDATE SET expires_ms = excluded.expires_ms, value = excluded.value";
     let returning = if is_heaped { "RETURNING place" } else { "" };
     Sql {
         get: format!(
@@ -141,22 +143,19 @@ fn build(table: Table) -> Sql {
         ),
         scan: scan("ASC"),
         scan_reverse: scan("DESC"),
-        place: format!("SELECT place FROM {tree} {row}"),
-        put: match (table.mode(), is_heaped) {
-            (Mode::Commit, true) => format!("UPDATE {tree} SET expires_ms = ?3, place = ?4 {row}"),
-            (Mode::Commit, false) => format!("{insert} {update}"),
-            (Mode::Merge, _) => format!(
-                "INSERT INTO {tree}(partition, row, version, value) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE \
-                 SET version = excluded.version, value = excluded.value WHERE excluded.version > version"
-            ),
-        },
-        insert: if is_heaped {
-            format!("{insert} NOTHING")
-        } else {
-            format!("{insert} {update} WHERE expires_ms <= ?5")
-        },
+        put: if is_heaped { format!("{insert} ON CONFLICT DO NOTHING") } else { format!("{insert} {update}") },
+        insert: format!("{insert} {update} WHERE expires_ms <= ?5"),
+        replace: format!(
+            "UPDATE {tree} SET expires_ms = ?3, {place} = ?4 {row} AND {place} = ?5 \
+             AND (expires_ms IS NULL OR expires_ms > ?6)"
+        ),
+        touch: format!("UPDATE {tree} SET expires_ms = ?3 {row} RETURNING {place}"),
         delete: format!("DELETE FROM {tree} {row} {returning}"),
         expire: format!("DELETE FROM {tree} {row} AND expires_ms <= ?3 {returning}"),
+        merge: format!(
+            "INSERT INTO {tree}(partition, row, version, value) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE \
+             SET version = excluded.version, value = excluded.value WHERE excluded.version > version"
+        ),
     }
 }
 
@@ -202,12 +201,11 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     let mut ddl = String::from(
         "CREATE TABLE IF NOT EXISTS heap(id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;
-         CREATE TABLE IF NOT EXISTS journal(id INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT;
          CREATE TABLE IF NOT EXISTS expiry(due_ms INTEGER NOT NULL, id INTEGER NOT NULL, keys BLOB NOT NULL,
              PRIMARY KEY(due_ms, id)) WITHOUT ROWID, STRICT;",
     );
     for table in Table::ALL {
-        let key = if is_direct(table) { "row, partition" } else { "partition, row" };
+        let key = if is_ordered_by_row(table) { "row, partition" } else { "partition, row" };
         let columns = match table.mode() {
             Mode::Commit => "expires_ms INTEGER, place INTEGER, value BLOB",
             Mode::Merge => "version INTEGER NOT NULL, value BLOB NOT NULL",

@@ -3,12 +3,9 @@
 //! A transaction lists the rows that it wrote with an expiry, one list per minute in which they expire. A step takes the
 //! oldest list that is due. A row of the list that was written again since is kept: it stands in another list.
 
-use super::memtable::Memtable;
-use super::rows::to_sql_ms;
-use super::stage::Stage;
+use super::rows::{Rows, to_sql_ms};
 use crate::batch::{Batch, Change};
 use crate::table::Table;
-use bytes::{Buf, Bytes};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -73,26 +70,21 @@ pub fn last_id(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(last.unwrap_or(0))
 }
 
-/// Whether a list is due.
-pub fn is_due(connection: &Connection, now_ms: u64) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM expiry WHERE due_ms <= ?1 LIMIT 1")?;
-    statement.exists([to_sql_ms(now_ms)])
-}
-
-/// Removes the rows of the list that is due, inside a transaction, and returns how many they were.
-pub fn step(stage: &mut Stage, memtable: &Memtable, connection: &Connection, now_ms: u64) -> rusqlite::Result<u64> {
+/// Removes the rows of one list, inside a transaction. `None`: no list is due.
+pub fn step(rows: &mut Rows, connection: &Connection, now_ms: i64) -> rusqlite::Result<Option<u64>> {
     let next = connection
         .prepare_cached("SELECT due_ms, id, keys FROM expiry WHERE due_ms <= ?1 ORDER BY due_ms, id LIMIT 1")?
-        .query_row([to_sql_ms(now_ms)], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))
+        .query_row([now_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((due_ms, id, keys)): Option<(i64, i64, Vec<u8>)> = next else { return Ok(0) };
+    let Some((due_ms, id, keys)) = next else { return Ok(None) };
+    let (due_ms, id, keys): (i64, i64, Vec<u8>) = (due_ms, id, keys);
     let mut swept = 0;
-    let mut rest = Bytes::from(keys);
+    let mut rest = &keys[..];
     while let Some((table, partition, row)) = pop_key(&mut rest) {
-        swept += u64::from(stage.expire(memtable, (table, &partition, &row), now_ms)?);
+        swept += u64::from(rows.expire(table, partition, row, now_ms)?);
     }
     connection.prepare_cached("DELETE FROM expiry WHERE due_ms = ?1 AND id = ?2")?.execute([due_ms, id])?;
-    Ok(swept)
+    Ok(Some(swept))
 }
 
 /// Gives free pages at the end of the file back, outside of a transaction. Returns whether more are left to give.
@@ -118,14 +110,21 @@ fn push_key(keys: &mut Vec<u8>, table: Table, partition: &[u8], row: &[u8]) {
 }
 
 /// `None` at the end, and at a key that this program did not write.
-fn pop_key(keys: &mut Bytes) -> Option<(Table, Bytes, Bytes)> {
-    let table = keys.try_get_u8().ok()?;
+fn pop_key<'k>(keys: &mut &'k [u8]) -> Option<(Table, &'k [u8], &'k [u8])> {
+    let table = pop(keys, 1)?[0];
     let mut part = || {
-        let len = usize::from(keys.try_get_u8().ok()?);
-        (len <= keys.len()).then(|| keys.split_to(len))
+        let len = pop(keys, 1)?[0];
+        pop(keys, len.into())
     };
     let (partition, row) = (part()?, part()?);
-    Some((Table::from_number(table)?, partition, row))
+    let table = Table::ALL.into_iter().find(|other| *other as u8 == table)?;
+    Some((table, partition, row))
+}
+
+fn pop<'k>(keys: &mut &'k [u8], len: usize) -> Option<&'k [u8]> {
+    let (first, rest) = keys.split_at_checked(len)?;
+    *keys = rest;
+    Some(first)
 }
 
 #[cfg(test)]
@@ -138,9 +137,9 @@ mod tests {
         push_key(&mut keys, Table::Entry, b"log", b"row");
         push_key(&mut keys, Table::Code, b"number", b"");
         insta::assert_snapshot!("expiry_list", keys.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let mut rest = Bytes::from(keys);
-        assert_eq!(pop_key(&mut rest), Some((Table::Entry, "log".into(), "row".into())));
-        assert_eq!(pop_key(&mut rest), Some((Table::Code, "number".into(), "".into())));
+        let mut rest = &keys[..];
+        assert_eq!(pop_key(&mut rest), Some((Table::Entry, &b"log"[..], &b"row"[..])));
+        assert_eq!(pop_key(&mut rest), Some((Table::Code, &b"number"[..], &b""[..])));
         assert_eq!(pop_key(&mut rest), None);
     }
 }

@@ -1,32 +1,30 @@
 //! The writer: one thread that makes batches durable, as many with one fsync as wait for it.
 //!
 //! While one transaction reaches the disk the next batches gather, so the disk's own speed decides how many share a
-//! transaction, and no timer is needed. Transactions take merged rows along that are due, and a part of the journal into
-//! the trees; in between the writer sweeps, and gives space back.
+//! transaction, and no timer is needed. Between transactions the writer takes merged rows along that are due, sweeps, and
+//! gives space back.
 
 use super::apply::apply;
-use super::flush::{Flush, Step};
-use super::journal::Left;
-use super::memtable::{Cells, Memtable};
 use super::meter::Meter;
+use super::overlay::{Merged, Overlay};
 use super::queue::{Job, Queue, SweepAnswer};
-use super::stage::Stage;
+use super::rows::{Rows, to_sql_ms};
 use super::sweep::{self, Expiries};
-use super::{EmbeddedOptions, failed, priority};
+use super::{failed, priority};
 use crate::clock::Clock;
 use crate::error::{CommitError, StoreError};
+use crate::key::Key;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-/// What one transaction changes, but for its last batch; so nobody waits long behind a crowd.
+/// Rows that one transaction changes, but for its last batch; so nobody waits long behind a crowd.
 const GROUP_MAX_ROWS: usize = 8_192;
-const GROUP_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Merged rows are written this long after the first of them came; the rest of `MERGE_DELAY_MAX_MS` is for the disk.
-pub const MERGE_DELAY: Duration = Duration::from_millis(700);
-/// If that failed, it is tried again after this.
-const MERGE_RETRY: Duration = Duration::from_millis(200);
+pub const FLUSH_DELAY: Duration = Duration::from_millis(700);
+/// A failed flush is tried again after this.
+const FLUSH_RETRY: Duration = Duration::from_millis(200);
 /// How often the writer looks for expired rows, and how long it rests after a step that found some.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 const SWEEP_REST: Duration = Duration::from_millis(20);
@@ -35,7 +33,7 @@ const SWEEP_REST: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Shared {
     pub queue: Queue,
-    pub memtable: Memtable,
+    pub overlay: Overlay,
     pub meter: Meter,
     pub clock: Clock,
 }
@@ -43,9 +41,8 @@ pub struct Shared {
 struct Writer<'c> {
     shared: Arc<Shared>,
     connection: &'c Connection,
-    stage: Stage<'c>,
-    flush: Flush,
-    journal_id: i64,
+    rows: Rows<'c>,
+    expiries: Expiries,
     last_expiry_id: i64,
     sweep_at: Instant,
     /// Sweeps that somebody waits for, and what they have removed.
@@ -54,16 +51,10 @@ struct Writer<'c> {
 }
 
 /// Runs until the queue is closed. `ready` hears whether it could begin.
-pub fn run(
-    connection: Connection,
-    shared: Arc<Shared>,
-    left: Left,
-    options: EmbeddedOptions,
-    ready: std::sync::mpsc::Sender<Result<(), StoreError>>,
-) {
+pub fn run(connection: Connection, shared: Arc<Shared>, ready: std::sync::mpsc::Sender<Result<(), StoreError>>) {
     priority::raise();
     let _end = End(&shared.queue);
-    match Writer::new(&connection, shared.clone(), left, options) {
+    match Writer::new(&connection, shared.clone()) {
         Ok(mut writer) => {
             // Whoever opened the store waits for this.
             let _ = ready.send(Ok(()));
@@ -85,21 +76,12 @@ impl Drop for End<'_> {
 }
 
 impl<'c> Writer<'c> {
-    fn new(
-        connection: &'c Connection,
-        shared: Arc<Shared>,
-        left: Left,
-        options: EmbeddedOptions,
-    ) -> rusqlite::Result<Self> {
-        let mut flush = Flush::new(options);
-        flush.added(left.cells.len(), 0);
-        shared.memtable.publish(left.cells, &mut Vec::new());
+    fn new(connection: &'c Connection, shared: Arc<Shared>) -> rusqlite::Result<Self> {
         Ok(Self {
             shared,
             connection,
-            stage: Stage::new(connection, left.last_place, left.garbage)?,
-            flush,
-            journal_id: left.last_id,
+            rows: Rows::new(connection)?,
+            expiries: Expiries::default(),
             last_expiry_id: sweep::last_id(connection)?,
             sweep_at: Instant::now() + SWEEP_INTERVAL,
             sweeps: Vec::new(),
@@ -111,122 +93,72 @@ impl<'c> Writer<'c> {
         let mut jobs = Vec::new();
         loop {
             let until = if self.sweeps.is_empty() { self.sweep_at } else { Instant::now() };
-            let until = self.flush.due_at().map_or(until, |at| at.min(until));
             let orders = self.shared.queue.take(&mut jobs, until);
             self.sweeps.extend(orders.sweeps);
-            let mut are_merges_due = orders.are_merges_due;
-            while !jobs.is_empty() || are_merges_due {
-                let group = jobs.drain(..group(&jobs)).collect();
-                are_merges_due = self.transaction(group, are_merges_due) && orders.is_closed;
+            let mut is_flush_due = orders.is_flush_due;
+            while !jobs.is_empty() || is_flush_due {
+                let group = group(&jobs);
+                let merges = if is_flush_due { self.shared.overlay.begin_flush() } else { Vec::new() };
+                is_flush_due = self.transaction(jobs.drain(..group), &merges, is_flush_due) && orders.is_closed;
             }
             if orders.is_closed {
                 break;
             }
-            if self.flush.due_at().is_some_and(|at| at <= Instant::now()) {
-                self.transaction(Vec::new(), false);
-            } else if !self.sweeps.is_empty() || Instant::now() >= self.sweep_at {
+            if !self.sweeps.is_empty() || Instant::now() >= self.sweep_at {
                 self.sweep();
             }
-        }
-        // What is in the journal is durable; in the trees it is read faster at the next start.
-        while self.flush.freeze(&self.shared.memtable, self.journal_id, true) && self.flush_step().is_ok() {}
-        if let Err(error) = self.flush_step() {
-            tracing::debug!(%error, "values that nothing points to are left in the heap");
         }
         for sweep in self.sweeps.drain(..) {
             let _ = sweep.send(Err(super::closed()));
         }
     }
 
-    /// Carries out batches and answers them; returns whether more merged rows wait and can be written.
-    fn transaction(&mut self, jobs: Vec<Job>, with_merges: bool) -> bool {
-        self.flush.freeze(&self.shared.memtable, self.journal_id, false);
-        let merges = if with_merges { self.shared.memtable.begin_merge() } else { Cells::new() };
-        let merged = merges.len() as u64;
+    /// Carries out batches and answers them; returns whether merged rows still wait.
+    fn transaction(&mut self, jobs: impl Iterator<Item = Job>, merges: &[(Key, Merged)], is_flush: bool) -> bool {
+        let jobs: Vec<Job> = jobs.collect();
         let mut conflicts = Vec::with_capacity(jobs.len());
-        let result = if jobs.is_empty() && merges.is_empty() {
-            self.flush_step()
-        } else {
-            self.write(&jobs, merges, &mut conflicts)
-        };
-        let (meter, memtable) = (&self.shared.meter, &self.shared.memtable);
-        if result.is_ok() {
-            meter.merges_flushed.fetch_add(merged, Relaxed);
-        } else if with_merges {
-            memtable.abort_merge();
-        }
-        let more = with_merges && memtable.has_waiting();
+        let result = self.write(&jobs, merges, &mut conflicts);
+        let more = is_flush && self.shared.overlay.end_flush(result.is_ok());
         if more {
-            let delay = if result.is_ok() { Duration::ZERO } else { MERGE_RETRY };
-            self.shared.queue.merge_at(Instant::now() + delay);
+            let delay = if result.is_ok() { Duration::ZERO } else { FLUSH_RETRY };
+            self.shared.queue.flush_at(Instant::now() + delay);
         }
-        let can_write = result.is_ok();
+        let meter = &self.shared.meter;
+        if result.is_ok() {
+            let has_written = !merges.is_empty() || conflicts.iter().any(Option::is_none);
+            meter.fsyncs.fetch_add(has_written.into(), Relaxed);
+            meter.merges_flushed.fetch_add(merges.len() as u64, Relaxed);
+        } else {
+            meter.failures.fetch_add(1, Relaxed);
+        }
+        let may_go_on = result.is_ok();
         self.answer(jobs, conflicts, result);
-        more && can_write
+        more && may_go_on
     }
 
-    fn write(&mut self, jobs: &[Job], merges: Cells, conflicts: &mut Vec<Option<usize>>) -> Result<(), StoreError> {
-        let shared = self.shared.clone();
-        let now_ms = shared.clock.now_ms();
-        self.transact(|writer| {
-            let mut expiries = Expiries::default();
+    fn write(
+        &mut self,
+        jobs: &[Job],
+        merges: &[(Key, Merged)],
+        conflicts: &mut Vec<Option<usize>>,
+    ) -> Result<(), StoreError> {
+        self.expiries = Expiries::default();
+        let result = self.begin().and_then(|()| {
+            let now_ms = to_sql_ms(self.shared.clock.now_ms());
             for job in jobs {
-                let applied = apply(&mut writer.stage, &shared.memtable, &job.batch, now_ms)?;
+                let applied = apply(&mut self.rows, &job.batch, now_ms)?;
                 if applied.is_ok() {
-                    expiries.note(&job.batch, &mut writer.last_expiry_id, writer.connection)?;
+                    self.expiries.note(&job.batch, &mut self.last_expiry_id, self.connection)?;
                 }
                 conflicts.push(applied.err());
             }
-            expiries.write(&mut writer.last_expiry_id, writer.connection)?;
-            for (position, cell) in merges {
-                writer.stage.put(position, cell);
+            self.expiries.write(&mut self.last_expiry_id, self.connection)?;
+            for (key, merged) in merges {
+                self.rows.merge(key.table, &key.partition, &key.row, merged.version, &merged.value)?;
             }
-            Ok(())
-        })
-    }
-
-    /// A transaction that only moves rows into the trees.
-    fn flush_step(&mut self) -> Result<(), StoreError> {
-        self.transact(|_| Ok(()))
-    }
-
-    /// Makes `work` durable, and a step of the flush with it, or neither.
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let result = self.try_transact(work);
-        let memtable = &self.shared.memtable;
-        match result {
-            Ok((done, step)) => {
-                self.flush.stepped(step, memtable);
-                self.flush.added(self.stage.len(), self.stage.bytes());
-                self.journal_id += 1;
-                self.stage.publish(memtable);
-                // A transaction that wrote nothing needed no fsync, but those are few.
-                self.shared.meter.fsyncs.fetch_add(1, Relaxed);
-                Ok(done)
-            }
-            Err(error) => {
-                self.flush.failed();
-                self.shared.meter.failures.fetch_add(1, Relaxed);
-                // SQLite may have rolled back by itself, and says so here.
-                if let Err(error) = self.connection.execute_batch("ROLLBACK") {
-                    tracing::debug!(%error, "nothing to roll back");
-                }
-                let error = failed(error);
-                tracing::warn!(%error, "a transaction failed");
-                Err(error)
-            }
-        }
-    }
-
-    fn try_transact<T>(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<T>) -> rusqlite::Result<(T, Step)> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        self.stage.begin();
-        let done = work(self)?;
-        let added = self.stage.len();
-        let step = self.flush.step(&mut self.stage.rows, self.connection, added)?;
-        self.stage.write(self.connection, self.journal_id + 1)?;
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok((done, step))
+            self.commit()
+        });
+        result.map_err(|error| self.roll_back(error))
     }
 
     fn answer(&self, jobs: Vec<Job>, conflicts: Vec<Option<usize>>, result: Result<(), StoreError>) {
@@ -257,9 +189,20 @@ impl<'c> Writer<'c> {
 
     /// One step of the sweep, and of giving space back once there is nothing to sweep.
     fn sweep(&mut self) {
-        let rest = match self.sweep_step() {
-            Ok(true) => SWEEP_REST,
-            Ok(false) => {
+        let now_ms = to_sql_ms(self.shared.clock.now_ms());
+        let step = self
+            .begin()
+            .and_then(|()| sweep::step(&mut self.rows, self.connection, now_ms))
+            .and_then(|swept| self.commit().map(|()| swept))
+            .map_err(|error| self.roll_back(error));
+        let rest = match step {
+            Ok(Some(swept)) => {
+                self.swept += swept;
+                self.shared.meter.swept.fetch_add(swept, Relaxed);
+                self.shared.meter.fsyncs.fetch_add(1, Relaxed);
+                SWEEP_REST
+            }
+            Ok(None) => {
                 let swept = std::mem::take(&mut self.swept);
                 self.answer_sweeps(Ok(swept));
                 match sweep::vacuum(self.connection) {
@@ -272,6 +215,7 @@ impl<'c> Writer<'c> {
                 }
             }
             Err(error) => {
+                tracing::warn!(%error, "expired rows could not be removed");
                 self.answer_sweeps(Err(error));
                 SWEEP_INTERVAL
             }
@@ -279,34 +223,35 @@ impl<'c> Writer<'c> {
         self.sweep_at = Instant::now() + rest;
     }
 
-    /// Returns whether there was something to sweep.
-    fn sweep_step(&mut self) -> Result<bool, StoreError> {
-        let now_ms = self.shared.clock.now_ms();
-        if !sweep::is_due(self.connection, now_ms).map_err(failed)? {
-            return Ok(false);
-        }
-        let shared = self.shared.clone();
-        let swept =
-            self.transact(|writer| sweep::step(&mut writer.stage, &shared.memtable, writer.connection, now_ms))?;
-        self.swept += swept;
-        shared.meter.swept.fetch_add(swept, Relaxed);
-        Ok(true)
-    }
-
     fn answer_sweeps(&mut self, result: Result<u64, StoreError>) {
         for sweep in self.sweeps.drain(..) {
             let _ = sweep.send(result.clone());
         }
     }
+
+    fn begin(&self) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    }
+
+    fn commit(&self) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+
+    fn roll_back(&self, error: rusqlite::Error) -> StoreError {
+        // SQLite may have rolled back by itself, and says so here.
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        failed(error)
+    }
 }
 
 /// How many of the batches share the next transaction.
 fn group(jobs: &[Job]) -> usize {
-    let (mut rows, mut bytes) = (0, 0);
+    let mut rows = 0;
     let fits = |job: &&Job| {
-        let fits = rows < GROUP_MAX_ROWS && bytes < GROUP_MAX_BYTES;
+        let fits = rows < GROUP_MAX_ROWS;
         rows += job.batch.changes.len();
-        bytes += job.batch.bytes;
         fits
     };
     jobs.iter().take_while(fits).count()
