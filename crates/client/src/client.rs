@@ -8,6 +8,7 @@
 use crate::account;
 use crate::catch_up;
 use crate::contact;
+use crate::conversation;
 use crate::create;
 use crate::db::{Db, DbError};
 use crate::error::ClientError;
@@ -288,8 +289,13 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
     match (job.kind, conversation) {
         (Kind::Credential, _) => keys::upload_credential(step),
         (Kind::Packages, _) => keys::upload_packages(step, job),
-        (Kind::Create, Some(conversation)) if up => create::run(step, conversation),
-        (Kind::Rejoin, Some(conversation)) if up => rejoin::run(step, conversation),
+        (Kind::Create | Kind::Rejoin, Some(conversation))
+            if !up || conversation::is_blocked(step.tx, conversation)? =>
+        {
+            Ok(())
+        }
+        (Kind::Create, Some(conversation)) => create::run(step, conversation),
+        (Kind::Rejoin, Some(conversation)) => rejoin::run(step, conversation),
         _ => Ok(()),
     }
 }

@@ -15,6 +15,7 @@ use crate::memory::Purpose;
 use crate::message;
 use crate::mls::safety::safety_number;
 use crate::receipt;
+use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -377,7 +378,10 @@ pub(crate) fn block_set(step: &mut Step<'_>, reply: CallId, account: AccountId, 
     step.event(Event::ConversationChanged { conversation });
     step.reply(reply, Ok(Reply::Done));
     match conversation::find(step.tx, conversation)?.filter(|row| row.created && !blocked) {
-        Some(row) => receipt::unblocked(step, &row),
+        Some(row) => {
+            rejoin::reconsider(step, &row)?;
+            receipt::unblocked(step, &row)
+        }
         None => Ok(()),
     }
 }

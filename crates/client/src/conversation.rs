@@ -121,3 +121,11 @@ pub(crate) fn count_ahead(tx: &Connection, conversation: ConversationId, after: 
         .prepare_cached("SELECT count(*) FROM ahead WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3")?
         .query_row(params![conversation.as_bytes(), after, to], |row| row.get(0))?)
 }
+
+/// Whether the person blocks the other one of it: the server then shows nothing of it, and takes nothing for it.
+pub(crate) fn is_blocked(tx: &Connection, conversation: ConversationId) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT 1 FROM conversation JOIN contact USING (account) WHERE conversation = ?1 AND contact.blocked = 1",
+    )?
+    .exists([conversation.as_bytes()])
+}

@@ -59,7 +59,8 @@ pub(crate) fn take(step: &mut Step<'_>, conversation: ConversationId, entries: &
         cursor = to;
         only_own = false;
     }
-    if to.is_some() && held.is_none() && is_stranger(step, conversation)? {
+    // An empty log is none: it is kept back, or not there yet.
+    if to.is_some_and(|to| to > 0) && held.is_none() && is_stranger(step, conversation)? {
         rejoin::want(step, conversation)?;
         held = Some(Hold::Join);
     }

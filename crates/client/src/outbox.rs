@@ -71,7 +71,12 @@ pub(crate) fn pump(step: &mut Step<'_>) -> Done {
         .collect::<Result<_, _>>()?;
     for conversation in conversations {
         let Some(row) = conversation::find(step.tx, conversation)? else { continue };
-        if row.created && !step.mem.logs.is_reading(conversation.into()) && !rejoin::is_wanted(step.tx, conversation)? {
+        if conversation::is_blocked(step.tx, conversation)? {
+            fail_all(step, conversation, &Failure::new(Code::Blocked, "you have blocked this person; unblock first"))?;
+        } else if row.created
+            && !step.mem.logs.is_reading(conversation.into())
+            && !rejoin::is_wanted(step.tx, conversation)?
+        {
             pump_one(step, &row)?;
         }
     }
@@ -88,6 +93,10 @@ fn pump_one(step: &mut Step<'_>, row: &Row) -> Done {
     };
     for waiting in waiting(step, conversation)? {
         if step.mem.in_flight.appends.contains_key(&waiting.message) {
+            if waiting.epoch != Some(epoch) {
+                // It will come back as stale, and must not be overtaken.
+                break;
+            }
             continue;
         }
         if waiting.next_try_ms > step.now_ms || is_full(&step.mem.in_flight, conversation) {

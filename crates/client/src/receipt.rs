@@ -67,14 +67,8 @@ pub(crate) fn ponged(step: &mut Step<'_>) -> Done {
     let own = step.me()?.sender.account;
     for (conversation, told) in std::mem::take(&mut step.mem.unsent.told_before_ping) {
         // The inbox has no watermarks, and somebody who blocks moves none.
-        let moves = step
-            .tx
-            .prepare_cached(
-                "SELECT 1 FROM conversation WHERE conversation = ?1
-                 AND coalesce(account, x'') NOT IN (SELECT account FROM contact WHERE blocked = 1)",
-            )?
-            .exists([conversation.as_bytes()])?;
-        if moves {
+        let known = conversation::find(step.tx, conversation)?.is_some();
+        if known && !conversation::is_blocked(step.tx, conversation)? {
             raise(step.tx, conversation, &Watermark { account: own, delivered: told.cursor, read: told.read })?;
         }
     }

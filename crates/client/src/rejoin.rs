@@ -5,7 +5,7 @@
 //! somebody else's commit was faster, it begins again. The log's reading goes on meanwhile as far as it makes sense:
 //! what was said before the own commit cannot be read by this device.
 
-use crate::conversation;
+use crate::conversation::{self, Row};
 use crate::http::{self, Answer, Failure};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
@@ -118,6 +118,15 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<F
         }
     }
     Ok(None)
+}
+
+/// The log can be read (again), and may have what lets this device in: a welcome is better than an external commit,
+/// for with it everything can be read that was said since.
+pub(crate) fn reconsider(step: &mut Step<'_>, row: &Row) -> Done {
+    if row.joined || own_commit::find(step.tx, row.conversation)?.is_some() {
+        return Ok(());
+    }
+    stay_out(step, row.conversation)
 }
 
 /// It cannot be done, as when one blocks the other person. The next thing that happens there tries again.
