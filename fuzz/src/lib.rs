@@ -1,6 +1,8 @@
 //! What the targets share: the laws that hold for every decoder.
 
 pub mod bodies;
+#[cfg(feature = "client")]
+pub mod mls;
 pub mod sample;
 
 use serde::Serialize;

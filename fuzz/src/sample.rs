@@ -144,3 +144,19 @@ pub fn credentials() -> Vec<Vec<u8>> {
     bad[40] ^= 1;
     vec![good, bad]
 }
+
+/// One of each kind, each after the id of its message.
+#[cfg(feature = "client")]
+pub fn contents() -> Vec<Vec<u8>> {
+    use tidings_client::content::{Content, Target};
+    let target = Target { message: message_id(), digest: [9; 16] };
+    let contents = [
+        Content::Text { text: "hello".into(), reply_to: Some(target) },
+        Content::Reaction { to: target, emoji: Some("\u{1f44d}".into()) },
+        Content::Edit { of: target, text: "hello, world".into() },
+        Content::Delete { of: target },
+        Content::Profile { phone: Some("+31612345678".into()), name: Some("Ada".into()) },
+    ];
+    let id = message_id();
+    contents.iter().map(|content| [id.as_bytes().as_slice(), &content.encode(id)].concat()).collect()
+}

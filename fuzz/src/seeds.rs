@@ -1,4 +1,4 @@
-//! Writes well-formed inputs into the corpus of each target: `cargo run --bin seeds` in this folder.
+//! Writes well-formed inputs into the corpus of each target: `cargo run --all-features --bin seeds` in this folder.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,15 @@ fn main() -> std::io::Result<()> {
     write("server_frame_json", sample::server_frames().iter().map(encode_server(Format::Json)))?;
     write("stored_entry", sample::stored_entries().into_iter())?;
     write("http_body", sample::bodies().into_iter())?;
-    write("credential", sample::credentials().into_iter())
+    write("credential", sample::credentials().into_iter())?;
+    #[cfg(feature = "client")]
+    {
+        write("content", sample::contents().into_iter())?;
+        for (target, seeds) in tidings_fuzz::mls::samples() {
+            write(target, seeds.into_iter())?;
+        }
+    }
+    Ok(())
 }
 
 fn write(target: &str, seeds: impl Iterator<Item = Vec<u8>>) -> std::io::Result<()> {
