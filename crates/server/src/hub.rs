@@ -165,11 +165,17 @@ impl Hub {
     }
 
     /// Announces a watermark to the devices of an account, except to the one that moved it.
-    pub fn receipt(&self, account: AccountId, conversation: ConversationId, watermark: Watermark, except: DeviceId) {
+    pub fn receipt(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        watermark: Watermark,
+        except: Option<DeviceId>,
+    ) {
         let shard = self.shard(account);
         let Some(presence) = shard.get(&account) else { return };
         for (device, outbox) in &presence.sessions {
-            if *device != except {
+            if Some(*device) != except {
                 outbox.pusher().receipt(conversation, watermark);
             }
         }

@@ -49,6 +49,10 @@ pub struct Metrics {
     pub frames_out: Counter,
     /// Devices woken for an entry.
     pub wakes: Counter,
+    /// Frames that wait to be written to sockets.
+    pub queued_frames: Gauge,
+    /// Appends that wait for the disk.
+    pub appends_in_flight: Gauge,
     /// Requests under way, without sockets.
     pub requests_in_flight: Gauge,
     pub requests: Family<Request, Counter>,
@@ -74,6 +78,8 @@ impl Metrics {
         let frames_in = made.counter("frames_in", "Frames received from sockets");
         let frames_out = made.counter("frames_out", "Frames sent to sockets");
         let wakes = made.counter("wakes", "Devices woken for an entry");
+        let queued_frames = made.gauge("queued_frames", "Frames that wait to be written to sockets");
+        let appends_in_flight = made.gauge("appends_in_flight", "Appends that wait for the disk");
         let requests_in_flight = made.gauge("requests_in_flight", "Requests under way, without sockets");
         let request = made.latency("request", "From a request's headers to its answer's");
         let codes_sent = made.counter("codes_sent", "Codes sent to phones");
@@ -91,6 +97,8 @@ impl Metrics {
             frames_in,
             frames_out,
             wakes,
+            queued_frames,
+            appends_in_flight,
             requests_in_flight,
             requests,
             request,

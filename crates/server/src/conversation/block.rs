@@ -80,6 +80,7 @@ pub async fn delete(
     let head = lane.head();
     if head.seq > 0 {
         server.hub.moved(sender.account, lane.log, head.seq);
+        lane.catch_up(&server, sender.account).await?;
     }
     server.lanes.forget(lane);
     Ok(StatusCode::NO_CONTENT)

@@ -65,9 +65,7 @@ pub async fn commit(server: &Arc<Server>, sender: Sender, commit: Commit) -> Res
         return Err(Error::new(Code::StaleEpoch, detail).at(view.head.epoch, view.head.seq));
     }
     check_change(server, sender, &commit, &view).await?;
-    let withheld: Vec<_> =
-        view.roster.accounts().filter(|account| lane.view(*account).is_ok_and(|v| v.blocking)).collect();
-    pointer::write(server, sender, &commit, &withheld).await?;
+    pointer::write(server, sender, &commit).await?;
     let previous = view.roster.commit_id;
     let conversation = commit.conversation;
     let sent = append(server, &lane, sender, commit).await?;

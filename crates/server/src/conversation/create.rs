@@ -42,25 +42,26 @@ pub async fn create(server: &Arc<Server>, sender: Sender, commit: Commit) -> Res
     let peer = check_pair(sender, &commit)?;
     let lane = server.lanes.open_direct(server, sender.account, peer).await?;
     let head = lane.head();
+    if head.seq > 0
+        && let Some(sent) = commit::sent_before(server, &lane, &head, sender, &commit).await?
+    {
+        return Ok(sent);
+    }
+    // Before `exists`: who blocks is not to learn what the other one began meanwhile.
+    if lane.blocks(sender.account) {
+        return Err(Error::new(Code::Blocked, "You have blocked this person; unblock first."));
+    }
     if head.seq > 0 {
-        if let Some(sent) = commit::sent_before(server, &lane, &head, sender, &commit).await? {
-            return Ok(sent);
-        }
         return Err(Error::new(Code::Exists, "Somebody was faster: the conversation exists.").at(head.epoch, head.seq));
     }
     if let Err(error) = check_devices(server, sender, peer, &commit).await {
         server.lanes.forget(lane);
         return Err(error);
     }
-    if lane.blocks(sender.account) {
-        return Err(Error::new(Code::Blocked, "You have blocked this person; unblock first."));
-    }
     for account in [sender.account, peer] {
         pointer::write_membership(server, account, commit.conversation).await?;
     }
-    // Who blocks the sender finds the conversation after unblocking, and joins by an external commit.
-    let withheld: &[AccountId] = if lane.blocks(peer) { &[peer] } else { &[] };
-    pointer::write(server, sender, &commit, withheld).await?;
+    pointer::write(server, sender, &commit).await?;
     commit::append(server, &lane, sender, commit).await
 }
 

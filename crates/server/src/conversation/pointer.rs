@@ -18,10 +18,15 @@ use tidings_store::table::Family;
 use tidings_store::{Batch, Table};
 use tokio::sync::oneshot;
 
+/// A device in a change, as it is stored.
+const DEVICE_BYTES: usize = 64;
+
 /// Bounds of a commit, and exactly one welcome for each added device except the sender's own.
 pub fn check_shape(sender: Sender, commit: &Commit) -> Result<()> {
+    let devices = commit.change.added.len() + commit.change.removed.len();
     let bytes = commit.payload.len()
         + commit.group_info.len()
+        + devices * DEVICE_BYTES
         + commit.welcomes.iter().map(|welcome| welcome.payload.len()).sum::<usize>();
     if bytes > COMMIT_MAX_BYTES || commit.welcomes.len() > WELCOMES_MAX {
         return Err(Error::new(
@@ -46,8 +51,9 @@ fn recipient(welcome: &Welcome) -> Sender {
     Sender { account: welcome.account, device: welcome.device }
 }
 
-/// Writes the group info and the welcomes of a commit. `withheld`: accounts that are not to hear of it.
-pub async fn write(server: &Arc<Server>, sender: Sender, commit: &Commit, withheld: &[AccountId]) -> Result<()> {
+/// Writes the group info and the welcomes of a commit. Who blocks the sender gets theirs too: it shows nothing by itself,
+/// and without it what is said until the unblocking could never be read.
+pub async fn write(server: &Arc<Server>, sender: Sender, commit: &Commit) -> Result<()> {
     let row = Batch::new(Family::Conversation, commit.conversation.as_bytes()).put(
         Table::GroupInfo,
         commit.message_id.as_bytes(),
@@ -55,7 +61,7 @@ pub async fn write(server: &Arc<Server>, sender: Sender, commit: &Commit, withhe
     );
     // The inboxes commit at the same time, and share an fsync with the row.
     let mut delivered = Vec::with_capacity(commit.welcomes.len());
-    for welcome in commit.welcomes.iter().filter(|welcome| !withheld.contains(&welcome.account)) {
+    for welcome in &commit.welcomes {
         delivered.push(deliver(server, sender, commit, welcome).await?);
     }
     server.store.commit(row).await?;

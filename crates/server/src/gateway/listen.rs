@@ -74,14 +74,19 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener, stop: impl Future
     // Every connection holds its permit to its end, also after it became a socket.
     let all_gone = room.acquire_many(connections_max);
     let limit = Duration::from_secs(server.config.http.shutdown_s.into());
-    match tokio::time::timeout(limit, all_gone).await {
+    let ended = match tokio::time::timeout(limit, all_gone).await {
         Ok(_) => Ended::Clean,
         Err(_) => {
             let left = connections_max.saturating_sub(u32::try_from(room.available_permits()).unwrap_or(u32::MAX));
             tracing::warn!(connections = left, "cut at the end of the time for shutting down");
             Ended::Cut(left)
         }
+    };
+    // Cursors of the last moment; without them devices are told again what they have.
+    if let Err(error) = server.lanes.flush(&server).await {
+        tracing::warn!(%error, "the last cursors were not written");
     }
+    ended
 }
 
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(Counted, SocketAddr)> {

@@ -21,6 +21,7 @@ use crate::conversation::{append, commit, receipt, signal};
 use crate::error::{Error, Result};
 use crate::hub::{Goodbye, Outbox, Outgoing, StoredPage, Taken};
 use crate::lane::Reply;
+use crate::metrics::Shed;
 use crate::server::Server;
 use crate::sync::{cursor, page, plan};
 use bytes::Bytes;
@@ -32,7 +33,7 @@ use std::time::Duration;
 use tidings_proto::codec::Format;
 use tidings_proto::entry::Sender;
 use tidings_proto::frame::{Append, ClientFrame, Commit, Plan, ServerFrame};
-use tidings_proto::id::LogId;
+use tidings_proto::id::{ConversationId, LogId, MessageId};
 use tidings_proto::limit::{HELLO_TIMEOUT_MS, PING_INTERVAL_MS, PLAN_PART_MAX_LOGS};
 use tidings_proto::problem::Code;
 use tokio::task::JoinHandle;
@@ -41,8 +42,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 /// What a page, or a part of a plan, weighs against appends: a few of them may wait for a slow reader.
 const PAGE_WEIGHT: u32 = 16;
 /// Frames of one connection per second, and how many may come at once; above it the connection is read more slowly.
-const FRAMES_PER_S: u32 = 2_000;
-const FRAMES_BURST: u32 = 4_000;
+const FRAMES_PER_S: u32 = 5_000;
+const FRAMES_BURST: u32 = 10_000;
 /// For how long a flooding connection is not read.
 const FLOOD_PAUSE_MS: u64 = 50;
 /// For the last frames, when the server closes.
@@ -91,12 +92,7 @@ where
     let mut writer = AbortOnDrop(writer);
     let mut reader = Reader::new(server, outbox.clone(), inbound);
     let end = match Box::pin(reader.hello()).await {
-        Ok(sender) => {
-            let joined = Joined { server: reader.server.clone(), sender, outbox: outbox.clone() };
-            let end = reader.live(sender).await;
-            drop(joined);
-            end
-        }
+        Ok(joined) => reader.live(joined.sender).await,
         Err(end) => end,
     };
     drop(reader);
@@ -125,10 +121,7 @@ impl Drop for Joined {
     fn drop(&mut self) {
         self.server.hub.leave(self.sender, &self.outbox);
         self.server.metrics.sessions.dec();
-        let shed = self.outbox.take_shed();
-        if shed > 0 {
-            self.server.metrics.count_shed("live");
-        }
+        self.server.metrics.shed.get_or_create(&Shed { what: "live" }).inc_by(self.outbox.take_shed());
     }
 }
 
@@ -142,7 +135,7 @@ where
         match outbox.take(&mut frames).await {
             Taken::Frames { ping } => {
                 server.metrics.frames_out.inc_by(frames.len() as u64);
-                let busy = outbox.writing();
+                let busy = (outbox.writing(), Waiting::new(&server, frames.len()));
                 for frame in frames.drain(..) {
                     if outbound.feed(Outbound::Frame(frame.encode(format))).await.is_err() {
                         return outbox.abandon();
@@ -168,6 +161,22 @@ where
                 return;
             }
         }
+    }
+}
+
+/// Counts frames that wait to be written, until they are.
+struct Waiting<'a>(&'a Server, i64);
+
+impl<'a> Waiting<'a> {
+    fn new(server: &'a Server, frames: usize) -> Self {
+        server.metrics.queued_frames.inc_by(frames as i64);
+        Self(server, frames as i64)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.queued_frames.dec_by(self.1);
     }
 }
 
@@ -202,7 +211,7 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
     }
 
     /// Finds out who this is, enters the hub, and says what moved.
-    async fn hello(&mut self) -> std::result::Result<Sender, End> {
+    async fn hello(&mut self) -> std::result::Result<Joined, End> {
         let wait = Duration::from_millis(HELLO_TIMEOUT_MS);
         let hello = match tokio::time::timeout(wait, self.first_frame()).await {
             Ok(hello) => hello?,
@@ -217,12 +226,10 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         if let Err(error) = self.server.hub.join(sender, &self.outbox) {
             return Err(self.end(error.into()));
         }
+        let joined = Joined { server: self.server.clone(), sender, outbox: self.outbox.clone() };
         self.server.metrics.sessions.inc();
-        if let Err(end) = self.send_plan(sender, since_ms).await {
-            drop(Joined { server: self.server.clone(), sender, outbox: self.outbox.clone() });
-            return Err(end);
-        }
-        Ok(sender)
+        self.send_plan(sender, since_ms).await?;
+        Ok(joined)
     }
 
     async fn first_frame(&mut self) -> std::result::Result<(String, u64), End> {
@@ -270,7 +277,13 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
                     if self.over_budget() {
                         Box::pin(self.pause()).await;
                     }
-                    if let Err(error) = self.handle(sender, frame).await {
+                    let handled = match self.handle_at_once(sender, frame) {
+                        Ok(None) => Ok(()),
+                        // Boxed: an idle connection does not keep room for what is rare.
+                        Ok(Some(frame)) => Box::pin(self.handle(sender, frame)).await,
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = handled {
                         return self.end(error.into());
                     }
                 }
@@ -326,8 +339,9 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
             self.budget = (earned as u32).min(FRAMES_BURST);
             self.budget_since = Instant::now();
         }
+        let over = self.budget == 0;
         self.budget = self.budget.saturating_sub(1);
-        self.budget == 0
+        over
     }
 
     async fn pause(&mut self) {
@@ -340,21 +354,44 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         End::Closing
     }
 
+    /// The two frames that every message causes, as long as all they need is in memory; the others come back.
+    fn handle_at_once(&mut self, sender: Sender, frame: ClientFrame) -> Result<Option<ClientFrame>> {
+        match frame {
+            ClientFrame::Append(append) => {
+                let Some(lane) = self.server.lanes.loaded(append.conversation.into()) else {
+                    return Ok(Some(ClientFrame::Append(append)));
+                };
+                if self.server.rates.appends_per_device.take(*sender.device.as_bytes()).is_err() {
+                    return Ok(Some(ClientFrame::Append(append)));
+                }
+                self.outbox.credit(1);
+                let (conversation, message_id) = (append.conversation, append.message_id);
+                let reply = Reply::Session(self.outbox.clone());
+                if let Err(error) = append::append_to(&lane, &self.server, sender, append, reply) {
+                    self.refuse(conversation, message_id, error);
+                }
+            }
+            ClientFrame::Cursor { log, seq } if log != sender.device.into() => match self.server.lanes.loaded(log) {
+                Some(lane) => quiet(lane.mark(&self.server, sender, seq, 0))?,
+                None => return Ok(Some(frame)),
+            },
+            frame => return Ok(Some(frame)),
+        }
+        Ok(None)
+    }
+
     /// Hands a frame to its service. An error ends the connection; what is refused is answered instead.
     async fn handle(&mut self, sender: Sender, frame: ClientFrame) -> Result<()> {
         match frame {
             ClientFrame::Append(append) => self.append(sender, append).await,
-            ClientFrame::Cursor { log, seq } => match self.server.lanes.loaded(log) {
-                Some(lane) if log != sender.device.into() => quiet(lane.mark(&self.server, sender, seq, 0)),
-                _ => quiet(Box::pin(cursor::confirm(&self.server, sender, log, seq)).await),
-            },
+            ClientFrame::Cursor { log, seq } => quiet(cursor::confirm(&self.server, sender, log, seq).await),
             ClientFrame::Read { conversation, seq } => {
-                quiet(Box::pin(receipt::mark(&self.server, sender, conversation, 0, seq)).await)
+                quiet(receipt::mark(&self.server, sender, conversation, 0, seq).await)
             }
-            ClientFrame::Sync { log, after, limit } => Box::pin(self.sync(sender, log, after, limit)).await,
-            ClientFrame::Commit(commit) => Box::pin(self.commit(sender, commit)).await,
+            ClientFrame::Sync { log, after, limit } => self.sync(sender, log, after, limit).await,
+            ClientFrame::Commit(commit) => self.commit(sender, commit).await,
             ClientFrame::Signal { conversation, payload } => {
-                quiet(Box::pin(signal::signal(&self.server, sender, conversation, payload)).await)
+                quiet(signal::signal(&self.server, sender, conversation, payload).await)
             }
             ClientFrame::Ping { nonce } => {
                 self.outbox.credit(1);
@@ -368,27 +405,25 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
     async fn append(&mut self, sender: Sender, append: Append) -> Result<()> {
         self.outbox.credit(1);
         let (conversation, message_id) = (append.conversation, append.message_id);
-        if self.server.rates.appends_per_device.take(*sender.device.as_bytes()).is_err() {
-            Box::pin(self.wait_for_rate(sender)).await;
-        }
+        self.wait_for_rate(sender).await;
         let reply = Reply::Session(self.outbox.clone());
-        let queued = match self.server.lanes.loaded(conversation.into()) {
-            Some(lane) => append::append_to(&lane, &self.server, sender, append, reply),
-            None => Box::pin(append::append(&self.server, sender, append, reply)).await,
-        };
-        if let Err(error) = queued {
-            self.outbox.pusher().answer(Outgoing::refused(conversation, message_id, error), 1);
+        if let Err(error) = append::append(&self.server, sender, append, reply).await {
+            self.refuse(conversation, message_id, error);
         }
         Ok(())
     }
 
+    fn refuse(&self, conversation: ConversationId, message_id: MessageId, error: Error) {
+        self.outbox.pusher().answer(Outgoing::refused(conversation, message_id, error), 1);
+    }
+
     /// A device that sends too much is read more slowly; nothing of it is lost.
     async fn wait_for_rate(&self, sender: Sender) {
-        self.server.metrics.count_shed("rate");
         while let Err(error) = self.server.rates.appends_per_device.take(*sender.device.as_bytes()) {
             if self.outbox.is_closed() {
                 return;
             }
+            self.server.metrics.count_shed("rate");
             let wait_ms = error.retry_after_ms.unwrap_or(FLOOD_PAUSE_MS).clamp(1, CLOSE_GRACE_MS);
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
@@ -397,19 +432,13 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
     async fn commit(&mut self, sender: Sender, commit: Commit) -> Result<()> {
         self.outbox.credit(1);
         let (conversation, message_id) = (commit.conversation, commit.message_id);
-        self.wait_for_rate_if_needed(sender).await;
+        self.wait_for_rate(sender).await;
         let answer = match commit::commit(&self.server, sender, commit).await {
             Ok(sent) => Outgoing::Appended { conversation, message_id, seq: sent.seq, time_ms: sent.time_ms },
             Err(error) => Outgoing::refused(conversation, message_id, error),
         };
         self.outbox.pusher().answer(answer, 1);
         Ok(())
-    }
-
-    async fn wait_for_rate_if_needed(&self, sender: Sender) {
-        if self.server.rates.appends_per_device.take(*sender.device.as_bytes()).is_err() {
-            self.wait_for_rate(sender).await;
-        }
     }
 
     /// Always answers: of a log that is not this device's to read there is an empty page.
@@ -443,5 +472,25 @@ fn unreadable(inbound: Inbound) -> Goodbye {
         Inbound::TooLarge => Goodbye::new(Code::TooLarge, "The frame is too large."),
         Inbound::Malformed(detail) => Goodbye::new(Code::BadRequest, detail),
         Inbound::Frame(_) | Inbound::Alive => Goodbye::new(Code::BadRequest, "The frame does not belong here."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use tidings_store::{Clock, Store};
+
+    /// What an idle connection keeps: the futures of its two tasks, and its outbox.
+    #[tokio::test]
+    async fn an_idle_session_is_small() {
+        let clock = Clock::system();
+        let server = Server::open(Config::default(), Store::memory(clock.clone()), clock).await.unwrap();
+        let server = Arc::new(server);
+        let drain = futures_util::sink::drain;
+        let reads = run(server.clone(), Format::Cbor, futures_util::stream::pending(), drain());
+        let writes = write(server, Outbox::new(), drain(), Format::Cbor);
+        let sizes = (size_of_val(&reads), size_of_val(&writes), size_of::<Outbox>());
+        assert!(sizes.0 <= 768 && sizes.1 <= 384 && sizes.2 <= 256, "{sizes:?}");
     }
 }

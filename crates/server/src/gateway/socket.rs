@@ -55,12 +55,10 @@ pub async fn get(
         .max_write_buffer_size(WRITE_BUFFER_MAX_BYTES)
         .max_message_size(FRAME_MAX_BYTES)
         .max_frame_size(FRAME_MAX_BYTES)
-        .on_upgrade(move |socket| carry(server, format, socket))
-}
-
-async fn carry(server: Arc<Server>, format: Format, socket: WebSocket) {
-    let (sink, stream) = socket.split();
-    session::run(server, format, Incoming { stream, format }, Outgoing { sink, format }).await;
+        .on_upgrade(move |socket| {
+            let (sink, stream) = socket.split();
+            session::run(server, format, Incoming { stream, format }, Outgoing { sink, format })
+        })
 }
 
 struct Incoming {

@@ -70,7 +70,20 @@ impl Work {
     }
 }
 
+/// Should the task end by a panic, the log gets a new one with the next append.
+struct Committing<'a>(&'a Lane);
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stale.store(true, Ordering::Release);
+            self.0.lock().committing = false;
+        }
+    }
+}
+
 pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
+    let _committing = Committing(&lane);
     let mut work = Work::default();
     let mut races = 0;
     // Entries that one commit may take: what follows a commit and carries its old epoch is judged after it.
@@ -80,7 +93,7 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
             && let Err(error) = lane.refresh(&server, false).await
         {
             work.take(&mut lane.lock().waiting);
-            refuse_all(&lane, &mut work, &error);
+            refuse_all(&server, &lane, &mut work, &error);
         }
         let head = {
             let mut state = lane.lock();
@@ -106,19 +119,19 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
                 lane.stale.store(true, Ordering::Release);
                 if races > RACES_MAX {
                     let error = Error::new(Code::Overloaded, "Too many append to this log at the same time.");
-                    refuse_all(&lane, &mut work, &error.retry_after_ms(RACE_RETRY_MS));
+                    refuse_all(&server, &lane, &mut work, &error.retry_after_ms(RACE_RETRY_MS));
                 }
             }
             Err(AppendError::Repeat { index, seq, time_ms }) => {
                 repeat(&server, &lane, &mut work, index, Sent { seq, time_ms }).await;
             }
-            Err(AppendError::StaleEpoch { index: 0 }) => stale_epoch(&lane, &mut work, &head),
+            Err(AppendError::StaleEpoch { index: 0 }) => stale_epoch(&server, &lane, &mut work, &head),
             Err(AppendError::StaleEpoch { index }) => most = index,
             Err(AppendError::Store(error)) => {
                 if error != StoreError::Overloaded {
                     lane.stale.store(true, Ordering::Release);
                 }
-                refuse_all(&lane, &mut work, &error.into());
+                refuse_all(&server, &lane, &mut work, &error.into());
             }
         }
     }
@@ -141,6 +154,7 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
         }
         (state.readers(), state.owner)
     };
+    server.metrics.appends_in_flight.dec_by(count as i64);
     answer(server, lane, work.waits.drain(..count), &entries);
     let mut woken = readers.into_iter().map(|account| server.hub.wake(account, &entries)).sum::<usize>();
     if let Some(account) = owner {
@@ -187,13 +201,14 @@ async fn repeat(server: &Server, lane: &Lane, work: &mut Work, index: usize, sen
     let wait = work.waits.remove(index);
     let stored = match server.log.entry(lane.log, sent.seq).await {
         Ok(stored) => stored.and_then(|stored| stored.decode().ok()),
-        Err(error) => return refuse(lane, wait, entry.message_id, &error.into()),
+        Err(error) => return refuse(server, lane, wait, entry.message_id, &error.into()),
     };
     // The bytes may differ: after a change of epoch a message is encrypted again under its old id.
     if stored.is_some_and(|stored| std::mem::discriminant(&stored.body) != std::mem::discriminant(&entry.body)) {
         let error = Error::new(Code::Conflict, "This message id was used for something else.");
-        return refuse(lane, wait, entry.message_id, &error);
+        return refuse(server, lane, wait, entry.message_id, &error);
     }
+    server.metrics.appends_in_flight.dec();
     match wait.reply {
         Reply::Session(outbox) => {
             let (conversation, message_id) = (lane.log.as_conversation(), entry.message_id);
@@ -205,7 +220,7 @@ async fn repeat(server: &Server, lane: &Lane, work: &mut Work, index: usize, sen
 }
 
 /// The first entry is not of the epoch that holds.
-fn stale_epoch(lane: &Lane, work: &mut Work, head: &Head) {
+fn stale_epoch(server: &Server, lane: &Lane, work: &mut Work, head: &Head) {
     let entry = work.entries.remove(0);
     let wait = work.waits.remove(0);
     let epoch = head.epoch;
@@ -214,16 +229,17 @@ fn stale_epoch(lane: &Lane, work: &mut Work, head: &Head) {
     } else {
         Error::new(Code::StaleEpoch, format!("The conversation is at epoch {epoch}."))
     };
-    refuse(lane, wait, entry.message_id, &error.at(epoch, head.seq));
+    refuse(server, lane, wait, entry.message_id, &error.at(epoch, head.seq));
 }
 
-fn refuse_all(lane: &Lane, work: &mut Work, error: &Error) {
+fn refuse_all(server: &Server, lane: &Lane, work: &mut Work, error: &Error) {
     for (entry, wait) in work.entries.drain(..).zip(work.waits.drain(..)) {
-        refuse(lane, wait, entry.message_id, error);
+        refuse(server, lane, wait, entry.message_id, error);
     }
 }
 
-fn refuse(lane: &Lane, wait: Wait, message_id: MessageId, error: &Error) {
+fn refuse(server: &Server, lane: &Lane, wait: Wait, message_id: MessageId, error: &Error) {
+    server.metrics.appends_in_flight.dec();
     match wait.reply {
         Reply::Session(outbox) => {
             let refused = Outgoing::refused(lane.log.as_conversation(), message_id, error.clone());

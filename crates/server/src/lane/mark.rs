@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidings_proto::entry::Sender;
 use tidings_proto::frame::Watermark;
 use tidings_proto::id::{AccountId, DeviceId, LogId};
-use tidings_store::{MergeRow, Table};
+use tidings_store::{Key, MergeRow, Table};
 
 /// A device's cursor, as far as this node heard of it.
 #[derive(Debug)]
@@ -114,8 +114,37 @@ impl Lane {
         self.list(state, server, cursor_moved || moved.is_some());
         if let Some(watermark) = moved {
             for account in readers {
-                server.hub.receipt(account, self.log.as_conversation(), watermark, by.device);
+                server.hub.receipt(account, self.log.as_conversation(), watermark, Some(by.device));
             }
+        }
+        Ok(())
+    }
+
+    /// What a block kept from moving moves now: this account has what its devices have, and is told what the others have.
+    pub async fn catch_up(self: &Arc<Self>, server: &Arc<Server>, account: AccountId) -> Result<()> {
+        // Cursors that are still in memory count.
+        server.lanes.flush(server).await?;
+        let roster = self.view(account)?.roster;
+        let devices = roster.member(account).map(|member| member.devices.clone()).unwrap_or_default();
+        let key = |device: &DeviceId| Key::new(Table::Cursor, device.as_bytes(), self.log.as_bytes());
+        let cursors = server.store.get_many(&devices.iter().map(key).collect::<Vec<_>>()).await?;
+        for (device, cursor) in devices.into_iter().zip(cursors) {
+            let seq = cursor.and_then(|value| value[..].try_into().ok()).map_or(0, u64::from_be_bytes);
+            self.mark(server, Sender { account, device }, seq, 0)?;
+        }
+        let now_ms = server.clock.now_ms();
+        let mut state = self.lock();
+        let others = state.marks.iter_mut().filter(|mark| mark.account != account);
+        let watermarks: Vec<Watermark> = others
+            .map(|mark| {
+                // Devices that are away find it in their next plan.
+                mark.time_ms = now_ms;
+                mark.watermark()
+            })
+            .collect();
+        drop(state);
+        for watermark in watermarks {
+            server.hub.receipt(account, self.log.as_conversation(), watermark, None);
         }
         Ok(())
     }

@@ -209,6 +209,7 @@ impl Lane {
                 .retry_after_ms(WAITING_RETRY_MS));
         }
         state.waiting.push(entry, reply);
+        server.metrics.appends_in_flight.inc();
         let idle = !std::mem::replace(&mut state.committing, true);
         drop(state);
         if idle {

@@ -6,6 +6,7 @@ use reqwest::Method;
 use tidings_proto::codec::Format;
 use tidings_proto::frame::{ClientFrame, Refused, ServerFrame};
 use tidings_proto::http::{Blocks, Conversation, Messages};
+use tidings_proto::id::LogId;
 use tidings_proto::problem::Code;
 
 #[tokio::test]
@@ -46,6 +47,9 @@ async fn who_is_blocked_notices_one_tick_and_who_blocks_hears_nothing_until_unbl
     let mut blocker = Peer::connect(&world, &b).await;
     world.tell(&b, Method::DELETE, &path, None).await.unwrap();
     assert_eq!(blocker.next().await, ServerFrame::Moved { log: conversation.into(), head: 3 });
+    // What the block kept from moving moves now, and what it kept back is told.
+    assert!(matches!(blocker.next().await, ServerFrame::Receipt { watermark, .. } if watermark.read == 3));
+    assert!(matches!(blocked.next().await, ServerFrame::Receipt { watermark, .. } if watermark.delivered == 2));
     let page = blocker.sync(conversation, 2, 100).await;
     assert_eq!(page.entries.iter().map(text).collect::<Vec<_>>(), ["into the void"]);
     blocker.send(&ClientFrame::Cursor { log: conversation.into(), seq: 3 }).await;
@@ -60,11 +64,15 @@ async fn a_conversation_that_begins_while_blocked_shows_after_unblocking() {
     let path = format!("/v1/blocks/{}", a.account());
     world.tell(&b, Method::PUT, &path, None).await.unwrap();
     let conversation = world.create(&a, &[&b]).await.unwrap();
-    let (_, plan) = Peer::hello(&world, &b, Format::Cbor, 0).await;
-    assert_eq!(plan.logs, []);
+    // The welcome waits in the inbox, so that what is said meanwhile can be read later.
+    let inbox = LogId::from(b.sender.device);
+    let logs = async || -> Vec<LogId> {
+        let (_, plan) = Peer::hello(&world, &b, Format::Cbor, 0).await;
+        plan.logs.iter().map(|log| log.log).collect()
+    };
+    assert_eq!(logs().await, [inbox]);
     world.tell(&b, Method::DELETE, &path, None).await.unwrap();
-    let (_, plan) = Peer::hello(&world, &b, Format::Cbor, 0).await;
-    assert_eq!(plan.logs.iter().map(|log| log.log).collect::<Vec<_>>(), [conversation.into()]);
+    assert_eq!(logs().await, [inbox, conversation.into()]);
 }
 
 #[tokio::test]

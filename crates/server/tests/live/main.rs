@@ -7,5 +7,6 @@ mod catching_up;
 mod commits;
 mod delivery;
 mod ending;
+mod failures;
 mod peer;
 mod world;
