@@ -98,7 +98,7 @@ enum Command {
 }
 
 /// How long the end of the process waits for its threads.
-const SHUTDOWN_MAX: std::time::Duration = std::time::Duration::from_millis(500);
+const SHUTDOWN_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

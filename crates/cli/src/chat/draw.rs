@@ -1,6 +1,6 @@
 //! How the chat looks: messages, one line of state, one line of input. Fits any size, down to a few columns.
 
-use super::state::State;
+use super::state::{Overlay, State};
 use crate::show::{line, plain, text, time};
 use jiff::tz::TimeZone;
 use ratatui::Frame;
@@ -48,10 +48,12 @@ fn draw_input(frame: &mut Frame, area: Rect, state: &State) {
     frame.set_cursor_position(Position { x: area.x + column, y: area.y });
 }
 
-fn draw_overlay(frame: &mut Frame, area: Rect, overlay: &str) {
-    let width = usize::from(area.width);
-    let mut lines: Vec<Line> = text::wrap(overlay, width).into_iter().map(Line::from).collect();
-    lines.push(Line::styled("(any key)", dim()));
+fn draw_overlay(frame: &mut Frame, area: Rect, overlay: &Overlay) {
+    let rows = usize::from(area.height).saturating_sub(1).max(1);
+    let all = text::wrap(&overlay.text, usize::from(area.width));
+    let hint = if overlay.seen + rows < all.len() { "(any key: more)" } else { "(any key: back to the chat)" };
+    let mut lines: Vec<Line> = all.into_iter().skip(overlay.seen).take(rows).map(Line::from).collect();
+    lines.push(Line::styled(text::shorten(hint, usize::from(area.width)), dim()));
     let height = u16::try_from(lines.len()).unwrap_or(area.height).min(area.height);
     let area = Rect { y: area.y + area.height - height, height, ..area };
     frame.render_widget(Clear, area);

@@ -18,7 +18,8 @@ impl Chat<'_> {
     pub(super) async fn on_terminal(&mut self, event: Event) -> Result<Flow, Failure> {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
-                if self.state.overlay.take().is_some() && !is_quit(key) {
+                let (columns, rows) = Self::size();
+                if !is_quit(key) && self.state.turn_overlay(columns, rows) {
                     return Ok(Flow::On);
                 }
                 return self.on_key(key).await;
@@ -73,7 +74,7 @@ impl Chat<'_> {
     }
 
     async fn scroll(&mut self, up: isize) -> Result<(), Failure> {
-        let rows = Self::rows();
+        let (_, rows) = Self::size();
         self.state.scroll_by(up, rows);
         let at_top = self.state.scroll + rows >= self.state.lines;
         if up > 0 && at_top && !self.state.complete {
@@ -122,7 +123,7 @@ impl Chat<'_> {
             Typed::Block => return self.question(About::Block, Command::Block { who: to }),
             Typed::Unblock => return self.question(About::Unblock, Command::Unblock { who: to }),
             Typed::Help => {
-                self.state.overlay = Some(slash::HELP.into());
+                self.state.show(slash::HELP);
                 return Ok(());
             }
             Typed::Quit => return Ok(()),
@@ -191,5 +192,5 @@ fn is_quit(key: KeyEvent) -> bool {
 }
 
 fn page() -> isize {
-    isize::try_from(Chat::rows().saturating_sub(1).max(1)).unwrap_or(1)
+    isize::try_from(Chat::size().1.saturating_sub(1).max(1)).unwrap_or(1)
 }

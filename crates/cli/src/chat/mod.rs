@@ -14,6 +14,7 @@ use crate::command::{logged_out, stopped, unexpected};
 use crate::driver::{Handle, Listener, News};
 use crate::failure::Failure;
 use crate::person::Phone;
+use crate::show::text;
 use crate::show::time::now_ms;
 use crossterm::event::EventStream;
 use draw::Now;
@@ -136,9 +137,10 @@ impl<'a> Chat<'a> {
         Ok(())
     }
 
-    /// Rows that the messages have.
-    fn rows() -> usize {
-        crossterm::terminal::size().map_or(22, |(_, rows)| usize::from(rows).saturating_sub(2))
+    /// Columns and rows that the messages have.
+    fn size() -> (usize, usize) {
+        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+        (usize::from(columns), usize::from(rows).saturating_sub(2))
     }
 
     async fn mark_read(&mut self) -> Result<(), Failure> {
@@ -254,8 +256,8 @@ impl<'a> Chat<'a> {
                     true => "You have confirmed it.",
                     false => "Compare it face to face or in a call; if it is the same: /verify confirm",
                 };
-                self.state.overlay =
-                    Some(format!("Safety number with {}:\n\n    {rows}\n\n{way_on}", self.state.title));
+                let title = text::line(&self.state.title);
+                self.state.show(format!("Safety number with {title}:\n\n    {rows}\n\n{way_on}"));
             }
             (About::SafetyNumber, Ok(_)) => self.state.tell("Confirmed.", now),
             (About::Block, Ok(_)) => self.state.tell("Blocked: nothing more arrives. /unblock undoes it.", now),

@@ -1,6 +1,7 @@
 //! What the chat shows. No terminal and no network here.
 
 use super::line_edit::LineEdit;
+use crate::show::text;
 use tidings_client::event::{Connection, TYPING_LIFETIME_MS};
 use tidings_client::view::{Conversation, Message, Position};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
@@ -28,14 +29,20 @@ pub struct State {
     /// Lines of the last drawing, to keep the view still when something is added below.
     pub lines: usize,
     oldest: Option<MessageId>,
-    /// Shown over the messages until a key is pressed.
-    pub overlay: Option<String>,
+    /// Shown over the messages, page by page, until all was seen.
+    pub overlay: Option<Overlay>,
     notice: Option<(String, u64)>,
     typing_until_ms: u64,
     /// Whether the terminal has the person's eyes, as far as it says.
     pub focused: bool,
     /// Up to which message the sender was told that it was seen.
     marked: Option<Position>,
+}
+
+pub struct Overlay {
+    pub text: String,
+    /// Lines that were seen on former pages.
+    pub seen: usize,
 }
 
 impl State {
@@ -109,6 +116,21 @@ impl State {
         }
         self.marked = Some(newest.position);
         Some(newest.message)
+    }
+
+    pub fn show(&mut self, text: impl Into<String>) {
+        self.overlay = Some(Overlay { text: text.into(), seen: 0 });
+    }
+
+    /// A key was pressed: the overlay's next page, or its end. Says whether there was one.
+    pub fn turn_overlay(&mut self, columns: usize, rows: usize) -> bool {
+        let Some(overlay) = &mut self.overlay else { return false };
+        // One row is for the hint.
+        overlay.seen += rows.saturating_sub(1).max(1);
+        if overlay.seen >= text::wrap(&overlay.text, columns).len() {
+            self.overlay = None;
+        }
+        true
     }
 
     pub fn typing(&mut self, on: bool, now_ms: u64) {

@@ -117,7 +117,7 @@ fn any_size_is_drawn() {
             let mut state = story();
             state.typing(true, NOON_MS);
             draw(&mut state, width, height);
-            state.overlay = Some(slash::HELP.into());
+            state.show(slash::HELP);
             draw(&mut state, width, height);
         }
     }
@@ -126,8 +126,26 @@ fn any_size_is_drawn() {
 #[test]
 fn help_covers_the_messages() {
     let mut state = story();
-    state.overlay = Some(slash::HELP.into());
+    state.show(slash::HELP);
     insta::assert_snapshot!(draw(&mut state, 80, 24));
+}
+
+#[test]
+fn help_turns_its_pages_on_a_small_terminal() {
+    let mut state = story();
+    state.show(slash::HELP);
+    let mut seen = String::new();
+    let mut pages = 0;
+    while state.overlay.is_some() {
+        seen.push_str(&draw(&mut state, 40, 10));
+        assert!(state.turn_overlay(40, 8));
+        pages += 1;
+    }
+    assert!((3..10).contains(&pages), "{pages}");
+    for part in ["/reply 12", "/block", "Alt-Enter", "blue"] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    assert!(!state.turn_overlay(40, 8), "then keys are for the chat again");
 }
 
 #[test]
@@ -182,7 +200,7 @@ fn only_what_is_seen_is_reported_and_only_once() {
     assert_eq!(state.seen(), Some(id(7)));
     assert_eq!(state.seen(), None);
     state.merge(vec![text(11, false, NOON_MS, "new")]);
-    state.overlay = Some("help".into());
+    state.show("help");
     assert_eq!(state.seen(), None);
     state.overlay = None;
     assert_eq!(state.seen(), Some(id(11)));

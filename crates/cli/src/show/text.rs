@@ -77,13 +77,24 @@ pub fn shorten(text: &str, width: usize) -> String {
     out
 }
 
+/// The words of a line, and the white space between them.
+fn words_and_gaps(mut line: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let is_gap = line.starts_with(char::is_whitespace);
+        let end = line.find(|c: char| c.is_whitespace() != is_gap).unwrap_or(line.len());
+        let (word, rest) = line.split_at(end);
+        line = rest;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
 /// Breaks harmless text into lines of at most `width` columns: at spaces where there are some, else anywhere.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let (mut row, mut used) = (String::new(), 0);
-        for word in paragraph.split_word_bounds() {
+        for word in words_and_gaps(paragraph) {
             let needed = word.width();
             if used + needed > width && used > 0 && needed <= width {
                 lines.push(row.trim_end().to_owned());
@@ -139,6 +150,7 @@ mod tests {
     #[test]
     fn lines_break_at_words_and_inside_long_ones() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one, (two)", 8), ["one,", "(two)"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("a\n\nb", 10), ["a", "", "b"]);
         assert_eq!(wrap("日本語テキスト", 4), ["日本", "語テ", "キス", "ト"]);
