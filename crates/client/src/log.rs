@@ -141,7 +141,9 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
         let known = outbox::settle(step, conversation, entry.message_id, entry.seq, entry.time_ms)?
             || conversation::count_ahead(step.tx, conversation, entry.seq - 1, entry.seq)? == 1
             || message::find(step.tx, entry.message_id)?.is_some();
-        if !known {
+        if known {
+            message::set_seq(step, entry.message_id, entry.seq, entry.time_ms)?;
+        } else {
             message::unreadable(step, entry, "sent from this device, but not kept here")?;
         }
         return Ok(Went::On);

@@ -71,7 +71,8 @@ pub(crate) fn pump(step: &mut Step<'_>) -> Done {
         .collect::<Result<_, _>>()?;
     for conversation in conversations {
         let Some(row) = conversation::find(step.tx, conversation)? else { continue };
-        if conversation::is_blocked(step.tx, conversation)? {
+        if row.epoch.is_none() && conversation::is_blocked(step.tx, conversation)? {
+            // The group cannot be made or joined now. A member's message goes out: the server knows what it took.
             fail_all(step, conversation, &Failure::new(Code::Blocked, "you have blocked this person; unblock first"))?;
         } else if row.created
             && !step.mem.logs.is_reading(conversation.into())

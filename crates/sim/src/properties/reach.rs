@@ -36,8 +36,11 @@ impl Reach {
 
     /// Whether the device may lack this message although it could have read it.
     pub fn may_lack(&self, log: &ShadowLog, message: MessageId, now_ms: u64) -> bool {
-        let Some(seq) = log.seq(message) else { return true };
-        !self.can_read(seq)
-            || (self.expiry && log.entries.get(&seq).is_none_or(|(entry, _)| entry.expires_ms <= now_ms))
+        log.seq(message).is_none_or(|seq| self.may_lack_seq(log, seq, now_ms))
+    }
+
+    pub fn may_lack_seq(&self, log: &ShadowLog, seq: u64, now_ms: u64) -> bool {
+        let expired = || log.entries.get(&seq).is_none_or(|(entry, _)| entry.expires_ms <= now_ms);
+        !self.can_read(seq) || (self.expiry && expired())
     }
 }
