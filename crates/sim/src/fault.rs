@@ -137,9 +137,6 @@ async fn long_absence(world: &Rc<World>) {
     let expire = world.traits.passes_retention && world.chance.percent(50);
     let hours = if expire { u64::from(world.traits.retention_days) * 24 + 1 } else { world.chance.between(1..=20) };
     world.story.tell(format!("{hours} hours pass"));
-    if expire {
-        world.model.borrow_mut().retention_passed = true;
-    }
     sleep(Duration::from_secs(hours * 3_600)).await;
     let live = devices.iter().filter(|device| device.connection() == Some(Connection::Live)).count();
     world.story.tell(format!("{live} devices stayed connected"));

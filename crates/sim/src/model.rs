@@ -89,8 +89,6 @@ pub struct Model {
     pub order: Vec<MessageId>,
     /// Operations that may or may not have been queued: a crash swallowed the reply.
     pub swallowed: Vec<Op>,
-    /// Some entries may have expired before everybody had read them.
-    pub retention_passed: bool,
 }
 
 impl Model {

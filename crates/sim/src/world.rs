@@ -76,6 +76,8 @@ pub struct World {
     /// The present device of each person.
     pub devices: RefCell<Vec<Option<Rc<Device>>>>,
     pub shadow: RefCell<properties::log::Shadow>,
+    /// One look into the logs at a time.
+    pub looking: tokio::sync::Mutex<()>,
 }
 
 /// Runs one world on a thread of its own, so that its randomness is its own too.
@@ -106,6 +108,7 @@ pub fn run(settings: Settings) -> Outcome {
 async fn live(settings: Settings, story: Story) -> usize {
     let world = World::build(settings, story);
     world.server.start().await;
+    properties::log::watch(&world);
     for _ in 0..settings.steps {
         action::step(&world).await;
         if world.over() {
@@ -171,6 +174,7 @@ impl World {
             stages: RefCell::new(vec![Stage::Out; people]),
             devices: RefCell::new(vec![None; people]),
             shadow: RefCell::default(),
+            looking: tokio::sync::Mutex::default(),
             chance,
         })
     }

@@ -116,7 +116,9 @@ fn check_view(
             Body::Deleted => true,
             Body::Unreadable { .. } => !reach.can_read(message.position.seq),
             Body::Notice { notice: Notice::SafetyNumberChanged } => model.people[view.with].lives.len() > 1,
-            Body::Notice { notice: Notice::HistoryMissing } => model.retention_passed || reach.missed_the_beginning(),
+            Body::Notice { notice: Notice::HistoryMissing } => {
+                log.is_cut(world.server.now_ms()) || reach.missed_the_beginning()
+            }
             Body::Unknown => false,
         };
         if !good {

@@ -1,16 +1,24 @@
 //! The server's logs, watched from outside: dense, in time's order, without repeats, and what was once there stays as it
 //! is, through every crash.
+//!
+//! Somebody looks into them so often that every entry is seen before it expires: what the copy does not have never was.
 
 use crate::model::{Block, Model, Who};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 use tidings_proto::codec::StoredEntry;
 use tidings_proto::entry::{Body, Entry};
 use tidings_proto::id::{ConversationId, DeviceId, MessageId};
 use tidings_store::log::Log;
+use tokio::time::sleep;
 
 const PAGE_ENTRIES: u32 = 1_000;
+/// Less than any entry lives.
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+/// The server's clock may have been wrong by this much, in either direction, when an entry came or was looked for.
+const CLOCK_SLACK_MS: u64 = 60_000;
 
 /// A copy of all logs, which only grows.
 #[derive(Default)]
@@ -20,7 +28,7 @@ pub struct Shadow {
 
 #[derive(Default)]
 pub struct ShadowLog {
-    /// By seq; what expired before it was seen is missing.
+    /// By seq.
     pub entries: BTreeMap<u64, (Entry, StoredEntry)>,
     pub head: u64,
     /// Seq of each message id.
@@ -42,6 +50,16 @@ impl ShadowLog {
         self.seqs.get(&message).copied()
     }
 
+    /// Whether a device that asks now may get nothing at this place any more.
+    pub fn has_expired(&self, seq: u64, now_ms: u64) -> bool {
+        self.entries.get(&seq).is_some_and(|(entry, _)| entry.expires_ms <= now_ms + CLOCK_SLACK_MS)
+    }
+
+    /// Whether anything in it has expired.
+    pub fn is_cut(&self, now_ms: u64) -> bool {
+        self.entries.keys().any(|seq| self.has_expired(*seq, now_ms))
+    }
+
     /// Seqs of the commits that let this device in, from outside or by somebody who added it.
     pub fn joins(&self, device: DeviceId) -> Vec<u64> {
         let lets_in = |entry: &Entry| match &entry.body {
@@ -59,8 +77,22 @@ pub fn pairs(model: &Model) -> Vec<(Who, Who, ConversationId)> {
     all.filter_map(|(a, b)| Some((a, b, model.conversation(a, b)?))).collect()
 }
 
+/// Looks into the logs as long as the world lives, also while nobody does anything for days.
+pub fn watch(world: &Rc<World>) {
+    let there = world.clone();
+    world.spawn(async move {
+        while !there.over() {
+            sleep(LOOK_EVERY).await;
+            if let Err(what) = read(&there).await {
+                there.story.violate(what);
+            }
+        }
+    });
+}
+
 /// Takes in what is new in the logs, and checks it against what was there before.
 pub async fn read(world: &Rc<World>) -> Result<(), String> {
+    let _alone = world.looking.lock().await;
     let pairs = pairs(&world.model.borrow());
     for (a, b, conversation) in pairs {
         read_log(world, conversation).await.map_err(|what| format!("log of p{a} and p{b}: {what}"))?;
@@ -86,7 +118,6 @@ async fn read_log(world: &Rc<World>, conversation: ConversationId) -> Result<(),
         }
     }
     let now_ms = world.server.now_ms();
-    let retention_passed = world.model.borrow().retention_passed;
     let mut shadow = world.shadow.borrow_mut();
     let shadow = shadow.logs.entry(conversation).or_default();
     if head.seq < shadow.head {
@@ -97,13 +128,12 @@ async fn read_log(world: &Rc<World>, conversation: ConversationId) -> Result<(),
         match present.get(seq) {
             Some(now) if **now == *stored => {}
             Some(_) => return Err(format!("entry {seq} changed")),
-            // The clock of the server's machine may have jumped by a few minutes.
-            None if entry.expires_ms <= now_ms + 300_000 => {}
+            None if entry.expires_ms <= now_ms + CLOCK_SLACK_MS => {}
             None => return Err(format!("entry {seq} is gone ({})", entry.message_id)),
         }
     }
     for seq in shadow.head + 1..=head.seq {
-        if !present.contains_key(&seq) && !retention_passed {
+        if !present.contains_key(&seq) {
             return Err(format!("seq {seq} is a hole below head {}", head.seq));
         }
     }

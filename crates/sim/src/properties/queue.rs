@@ -57,8 +57,7 @@ fn check_landed(model: &Model, shadow: &Shadow, views: &Views) -> Result<(), Str
             view.messages.iter().find(|message| message.message == *id)?.tick
         };
         let refused = model.people[op.by].ever_blocked.contains(&op.with);
-        // Entries may expire before anybody saw them in the log.
-        if model.retention_passed || refused && (failed() == Some(Tick::Failed) || op.kind.target().is_some()) {
+        if refused && (failed() == Some(Tick::Failed) || op.kind.target().is_some()) {
             continue;
         }
         return Err(format!("{id} of p{} for p{} is lost: {:?}", op.by, op.with, op.kind));

@@ -11,7 +11,6 @@ pub struct Reach {
     joined: u64,
     /// After the first, before the second.
     blind: Vec<(u64, u64)>,
-    expiry: bool,
 }
 
 impl Reach {
@@ -22,7 +21,7 @@ impl Reach {
         let wipes = life.wipes.get(&view.conversation).cloned().unwrap_or_default();
         let back = |cursor: u64| joins.iter().copied().find(|join| *join > cursor).unwrap_or(log.head + 1);
         let blind = wipes.into_iter().map(|cursor| (cursor, back(cursor))).collect();
-        Self { joined: joins.first().copied().unwrap_or(log.head + 1), blind, expiry: model.retention_passed }
+        Self { joined: joins.first().copied().unwrap_or(log.head + 1), blind }
     }
 
     pub fn can_read(&self, seq: u64) -> bool {
@@ -40,7 +39,6 @@ impl Reach {
     }
 
     pub fn may_lack_seq(&self, log: &ShadowLog, seq: u64, now_ms: u64) -> bool {
-        let expired = || log.entries.get(&seq).is_none_or(|(entry, _)| entry.expires_ms <= now_ms);
-        !self.can_read(seq) || (self.expiry && expired())
+        !self.can_read(seq) || log.has_expired(seq, now_ms)
     }
 }

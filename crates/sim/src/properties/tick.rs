@@ -12,10 +12,11 @@ use tidings_client::view::{Body, Message, Tick};
 pub fn check_promises(world: &World, views: &Views) -> Result<(), String> {
     let model = world.model.borrow();
     let shadow = world.shadow.borrow();
+    let now_ms = world.server.now_ms();
     for view in &views.0 {
         let Some(log) = shadow.log(view.conversation) else { continue };
         for message in &view.messages {
-            check_promise(&model, log, views, view, message)
+            check_promise(&model, log, views, view, message, now_ms)
                 .and_then(|()| check_block(&model, view, message))
                 .map_err(|what| {
                     let (name, seq) = (view.device.name(), message.position.seq);
@@ -26,7 +27,14 @@ pub fn check_promises(world: &World, views: &Views) -> Result<(), String> {
     Ok(())
 }
 
-fn check_promise(model: &Model, log: &ShadowLog, views: &Views, view: &View, message: &Message) -> Result<(), String> {
+fn check_promise(
+    model: &Model,
+    log: &ShadowLog,
+    views: &Views,
+    view: &View,
+    message: &Message,
+    now_ms: u64,
+) -> Result<(), String> {
     let Some(tick) = message.tick else { return Ok(()) };
     let other = &model.people[view.with];
     let marked = other.marked.get(&view.conversation).copied().unwrap_or(0);
@@ -38,7 +46,7 @@ fn check_promise(model: &Model, log: &ShadowLog, views: &Views, view: &View, mes
         let Some(theirs) = views.of(view.with, view.conversation) else { return Ok(()) };
         let reach = Reach::of(theirs, model, log);
         let lost_device = other.lives.len() > 1;
-        if reach.can_read(message.position.seq) && !lost_device && !model.retention_passed {
+        if !reach.may_lack_seq(log, message.position.seq, now_ms) && !lost_device {
             return Err(format!("has two ticks, but p{} does not have it", view.with));
         }
     }

@@ -102,7 +102,6 @@ pub fn check(world: &World, views: &Views) -> Result<(), String> {
 fn check_one(world: &World, view: &View) -> Result<(), String> {
     let shadow = world.shadow.borrow();
     let log = shadow.log(view.conversation);
-    let retention_passed = world.model.borrow().retention_passed;
     let mut seen = BTreeSet::<MessageId>::new();
     for pair in view.messages.windows(2) {
         if pair[0].position >= pair[1].position {
@@ -124,9 +123,7 @@ fn check_one(world: &World, view: &View) -> Result<(), String> {
         }
         let seq = log.and_then(|log| log.seq(message.message));
         let claims_sent = message.position.seq != UNSENT || message.tick.is_some_and(|tick| tick >= Tick::Sent);
-        // What expired before anybody looked into the log cannot be compared.
-        let expired = || retention_passed && log.is_some_and(|log| !log.entries.contains_key(&message.position.seq));
-        if claims_sent && seq != Some(message.position.seq) && !expired() {
+        if claims_sent && seq != Some(message.position.seq) {
             return Err(format!("{} claims to stand at {}, but is at {seq:?}", message.message, message.position.seq));
         }
         if matches!(message.body, Body::Unknown) {
