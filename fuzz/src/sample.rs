@@ -15,7 +15,7 @@ const DEVICE: DeviceId = DeviceId::from_bytes([2; 16]);
 const CONVERSATION: ConversationId = ConversationId::from_bytes([3; 16]);
 const LOG: LogId = LogId::from_bytes([3; 16]);
 const SENDER: Sender = Sender { account: ACCOUNT, device: DEVICE };
-const WATERMARK: Watermark = Watermark { account: ACCOUNT, delivered: 9, read: 8 };
+const WATERMARK: Watermark = Watermark { account: ACCOUNT, delivered: 9, read: 8, time_ms: 7 };
 const NOW_MS: u64 = 1_700_000_000_000;
 
 fn message_id() -> MessageId {
@@ -23,7 +23,7 @@ fn message_id() -> MessageId {
 }
 
 fn change() -> Change {
-    Change { create: Some(ConversationKind::Direct), added: vec![SENDER], removed: vec![SENDER], external: true }
+    Change { create: Some(ConversationKind::Direct), added: vec![SENDER], removed: vec![SENDER], external: true, ..Change::default() }
 }
 
 fn commit() -> Commit {
@@ -80,7 +80,7 @@ pub fn client_frames() -> Vec<ClientFrame> {
 }
 
 fn plan_log() -> PlanLog {
-    PlanLog { log: LOG, head: 9, oldest: 1, cursor: 3, unread: 6, watermarks: vec![WATERMARK] }
+    PlanLog { log: LOG, head: 9, oldest: 1, cursor: 3, unread: 6, watermarks: vec![WATERMARK], floor: None }
 }
 
 fn page() -> Page {
@@ -102,7 +102,7 @@ pub fn server_frames() -> Vec<ServerFrame> {
             epoch: Some(2),
             head: Some(9),
         }),
-        ServerFrame::Receipt { conversation: CONVERSATION, watermark: WATERMARK },
+        ServerFrame::Receipts { conversation: CONVERSATION, watermarks: vec![WATERMARK] },
         ServerFrame::Signal { conversation: CONVERSATION, sender: SENDER, payload: vec![9; 4].into() },
         ServerFrame::Moved { log: LOG, head: 9 },
         ServerFrame::Pong { nonce: 1 },

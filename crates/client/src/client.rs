@@ -188,7 +188,10 @@ fn heard(step: &mut Step<'_>, frame: ServerFrame) -> Done {
             session::answered(step);
             Ok(())
         }
-        ServerFrame::Receipt { conversation, watermark } => receipt::watermark(step, conversation, &watermark),
+        ServerFrame::Receipts { conversation, watermarks } => {
+            watermarks.iter().try_for_each(|watermark| receipt::watermark(step, conversation, watermark))
+        }
+        ServerFrame::Presence(_) => Ok(()),
         ServerFrame::Signal { conversation, sender, payload } => {
             signal::received(step, conversation, sender, payload.as_slice())
         }

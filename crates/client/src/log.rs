@@ -131,8 +131,9 @@ fn one(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Resu
     match &entry.body {
         Body::Message { payload, .. } => said(step, conversation, entry, payload.as_slice()),
         Body::Commit { payload, change } => committed(step, conversation, entry, payload.as_slice(), change),
+        Body::Leave { .. } => Ok(Went::On),
         // Only in an inbox.
-        Body::Welcome { .. } => Ok(Went::On),
+        Body::Welcome { .. } | Body::JoinRequest { .. } => Ok(Went::On),
     }
 }
 

@@ -69,7 +69,11 @@ pub(crate) fn ponged(step: &mut Step<'_>) -> Done {
         // The inbox has no watermarks, and somebody who blocks moves none.
         let known = conversation::find(step.tx, conversation)?.is_some();
         if known && !conversation::is_blocked(step.tx, conversation)? {
-            raise(step.tx, conversation, &Watermark { account: own, delivered: told.cursor, read: told.read })?;
+            raise(
+                step.tx,
+                conversation,
+                &Watermark { account: own, delivered: told.cursor, read: told.read, time_ms: 0 },
+            )?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! One row of a log, as it stands on the server's disk and on the wire.
 
+use crate::group::{GroupRules, JoinProof, LeaveProof};
 use crate::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 use crate::payload::Payload;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,11 @@ pub enum Body {
     /// Only in an inbox: an MLS Welcome (RFC 9420 section 12.4.3.1). It counts once the conversation's log has the
     /// commit with the id `commit`; if another commit won that epoch, the welcome is void.
     Welcome { conversation: ConversationId, commit: MessageId, payload: Payload },
+    /// Only in a group: the sender's account leaves. It is no member any more; the next commit of a member takes its
+    /// leaves out of the MLS group and shows this proof (`Change::left`), and no message is taken before that.
+    Leave { proof: LeaveProof },
+    /// Only in an inbox, and only of admins: somebody asks to be let in, by a link that needs an approval.
+    JoinRequest { conversation: ConversationId },
 }
 
 /// What a commit does to the membership, declared beside it.
@@ -70,6 +76,15 @@ pub struct Change {
     /// An external commit (RFC 9420 section 12.4.3.2): the sender (re)joins by itself. It is named in `added` too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
+    /// The group's rules from here on, if this commit changes them; the first entry of a group has them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<GroupRules>,
+    /// With `external`: by which invite the sender comes in, if it is no member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<JoinProof>,
+    /// Of accounts that left and whose leaves this commit removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeaveProof>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,6 +54,15 @@ pub enum ClientFrame {
         conversation: ConversationId,
         payload: Payload,
     },
+    /// Whether the person is looking at the app on this device: an account is online while any of its devices says so.
+    Active {
+        on: bool,
+    },
+    /// From now on (or no longer) tell this connection whether that person is online: while a chat is open.
+    Watch {
+        account: AccountId,
+        on: bool,
+    },
     /// Answered by `Pong` with the same number: shows a client that the line is alive.
     Ping {
         nonce: u64,
@@ -90,7 +99,8 @@ pub struct Commit {
     /// One for each added device, except the sender's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub welcomes: Vec<Welcome>,
-    /// The GroupInfo of the new epoch with its ratchet tree, for those who join by external commit.
+    /// The GroupInfo of the new epoch, for those who join by external commit. In a direct conversation and in a self chat
+    /// with its ratchet tree; in a group without, for the server knows the tree.
     pub group_info: Payload,
 }
 
@@ -117,11 +127,14 @@ pub enum ServerFrame {
         time_ms: u64,
     },
     Refused(Refused),
-    /// A member's watermarks moved. Sent to the devices of the other members, and of that member itself.
-    Receipt {
+    /// Members' watermarks moved. In a direct conversation told at once, to both people's devices; in a group gathered
+    /// for a moment, to the devices of those who wrote what was delivered or read, and of that member itself.
+    Receipts {
         conversation: ConversationId,
-        watermark: Watermark,
+        watermarks: Vec<Watermark>,
     },
+    /// Answers `Watch`, and again whenever it changes.
+    Presence(Presence),
     Signal {
         conversation: ConversationId,
         sender: Sender,
@@ -167,9 +180,31 @@ pub struct PlanLog {
     pub cursor: u64,
     /// An upper bound on the unread messages: own messages that other devices sent meanwhile are counted too.
     pub unread: u64,
-    /// Every member's watermarks; one's own too.
+    /// One's own watermarks; in a direct conversation the other person's too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watermarks: Vec<Watermark>,
+    /// In a group: up to where everybody else has and has read everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Floor>,
+}
+
+/// The lowest watermarks of a group's other members. Who joined later has what came before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Floor {
+    pub delivered: u64,
+    pub read: u64,
+}
+
+/// Whether a person is there, as far as they share it with the one who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Presence {
+    pub account: AccountId,
+    pub online: bool,
+    /// Milliseconds since 1970; absent if unknown or not shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_ms: Option<u64>,
 }
 
 /// What a member has: both are seqs of the conversation's log, and neither ever runs backwards.
@@ -181,6 +216,9 @@ pub struct Watermark {
     pub delivered: u64,
     /// Highest seq that the person has seen.
     pub read: u64,
+    /// When either last moved, by the server's clock; 0 if it never did.
+    #[serde(default)]
+    pub time_ms: u64,
 }
 
 /// Answers `Sync`.
@@ -244,7 +282,7 @@ mod tests {
                     create: Some(ConversationKind::Direct),
                     added: vec![sender(1), sender(3)],
                     removed: vec![],
-                    external: false,
+                    ..Change::default()
                 },
                 welcomes: vec![Welcome {
                     account: sender(3).account,
@@ -257,6 +295,8 @@ mod tests {
             ClientFrame::Cursor { log: conversation.into(), seq: 42 },
             ClientFrame::Read { conversation, seq: 42 },
             ClientFrame::Signal { conversation, payload: b"sealed".to_vec().into() },
+            ClientFrame::Active { on: true },
+            ClientFrame::Watch { account: sender(1).account, on: true },
             ClientFrame::Ping { nonce: 7 },
         ]
     }
@@ -264,7 +304,7 @@ mod tests {
     fn server_frames() -> Vec<ServerFrame> {
         let conversation = ConversationId::from_bytes([9; 16]);
         let message_id = MessageId::new(1_700_000_000_000, [5; 10]);
-        let watermark = Watermark { account: sender(1).account, delivered: 42, read: 40 };
+        let watermark = Watermark { account: sender(1).account, delivered: 42, read: 40, time_ms: 1_700_000_000_000 };
         let entry = Entry {
             log: sender(3).device.into(),
             seq: 1,
@@ -287,6 +327,7 @@ mod tests {
                     cursor: 40,
                     unread: 2,
                     watermarks: vec![watermark],
+                    floor: Some(Floor { delivered: 41, read: 40 }),
                 }],
                 done: true,
             }),
@@ -302,7 +343,12 @@ mod tests {
                 epoch: Some(2),
                 head: Some(43),
             }),
-            ServerFrame::Receipt { conversation, watermark },
+            ServerFrame::Receipts { conversation, watermarks: vec![watermark] },
+            ServerFrame::Presence(Presence {
+                account: sender(1).account,
+                online: false,
+                last_seen_ms: Some(1_700_000_000_000),
+            }),
             ServerFrame::Signal { conversation, sender: sender(1), payload: b"sealed".to_vec().into() },
             ServerFrame::Moved { log: conversation.into(), head: 50 },
             ServerFrame::Pong { nonce: 7 },

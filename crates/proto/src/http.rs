@@ -2,6 +2,7 @@
 
 use crate::entry::{ConversationKind, Entry};
 use crate::frame::{Commit, Page, PlanLog, Watermark};
+use crate::group::{GroupRules, JoinProof, LeaveProof};
 use crate::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 use crate::payload::Payload;
 use serde::{Deserialize, Serialize};
@@ -169,20 +170,79 @@ bodies! {
     pub struct Conversation {
         pub conversation: ConversationId,
         pub kind: ConversationKind,
-        /// The accounts in it.
+        /// The accounts in it, at most [`crate::limit::PARTICIPANTS_MAX`].
         pub members: Vec<AccountId>,
+        /// Of a group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub rules: Option<GroupRules>,
         pub epoch: u64,
         pub head: u64,
+        /// Everybody's; in the list of conversations of a group only one's own.
         pub watermarks: Vec<Watermark>,
     }
 
-    /// `GET /v1/conversations/{id}/group-info`: for an external commit.
+    /// `PUT /v1/conversations/{id}/members`: 201 with [`Posted`]. Adds and removes people, several at once: a commit
+    /// whose change says so. Without `added` and `removed` it is refused; else as `POST …/commits`.
+    pub struct PutMembers {
+        pub commit: Commit,
+    }
+
+    /// `POST /v1/conversations/{id}/leave`: 201 with [`Posted`]. Appends [`crate::entry::Body::Leave`]; the last admin
+    /// of others has to name another one first.
+    pub struct PostLeave {
+        pub message_id: MessageId,
+        pub epoch: u64,
+        pub proof: LeaveProof,
+    }
+
+    /// `POST /v1/conversations/{id}/join`: 200 with [`InvitePreview`]. What a link leads to.
+    pub struct Join {
+        pub proof: JoinProof,
+    }
+
+    pub struct InvitePreview {
+        pub members: u32,
+        pub approval: bool,
+        /// One is a member already.
+        pub member: bool,
+    }
+
+    /// `POST /v1/conversations/{id}/requests`, with [`Join`]: 202. Asks the admins to be let in; they find a
+    /// [`crate::entry::Body::JoinRequest`] in their inboxes. Approved by adding the person, refused by
+    /// `DELETE …/requests/{account}`. `GET …/requests`, for admins:
+    pub struct JoinRequests {
+        pub requests: Vec<JoinRequest>,
+    }
+
+    pub struct JoinRequest {
+        pub account: AccountId,
+        pub time_ms: u64,
+    }
+
+    /// `GET /v1/conversations/{id}/watermarks`: every member's, for message info.
+    pub struct Watermarks {
+        pub watermarks: Vec<Watermark>,
+    }
+
+    /// `GET` and `PUT /v1/me/privacy`. Reciprocal: what one does not share one does not see of others.
+    pub struct Privacy {
+        /// Online and last seen.
+        pub last_seen: Audience,
+        /// Whether others see what one has read.
+        pub read_receipts: bool,
+    }
+
+    /// `GET /v1/conversations/{id}/group-info`: for an external commit. With `?commit=` (message id): as of that commit,
+    /// for who was welcomed by it. Who is no member shows an invite: `POST …/group-info` with [`Join`].
     pub struct GroupInfo {
         pub epoch: u64,
         /// Seq of the commit that led to this epoch.
         pub commit_seq: u64,
-        /// MLS GroupInfo with the ratchet tree (RFC 9420 section 12.4.3).
+        /// MLS GroupInfo (RFC 9420 section 12.4.3), as the commit had it.
         pub group_info: Payload,
+        /// Of a group: the ratchet tree (RFC 9420 section 12.4.3.3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tree: Option<Payload>,
     }
 
     /// `POST /v1/conversations/{id}/messages`: 201 with [`Posted`]; a repeat gives the same answer as the first time.
@@ -244,4 +304,16 @@ bodies! {
     pub struct Blocks {
         pub accounts: Vec<AccountId>,
     }
+}
+
+/// Whom something is shared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    #[default]
+    Everyone,
+    /// People with whom one has a direct conversation and whom one does not block.
+    Contacts,
+    Nobody,
 }

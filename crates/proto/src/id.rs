@@ -105,6 +105,13 @@ impl ConversationId {
     }
 }
 
+impl ConversationId {
+    /// Notes to oneself: the one self chat of an account.
+    pub fn self_chat(account: AccountId) -> Self {
+        Self::direct(account, account)
+    }
+}
+
 impl MessageId {
     /// A fresh id: `now_ms` since 1970 and ten random bytes (UUIDv7).
     pub fn new(now_ms: u64, random: [u8; 10]) -> Self {

@@ -39,6 +39,18 @@ pub const DEVICE_NAME_MAX_BYTES: usize = 64;
 pub const DEVICES_MAX: usize = 10;
 /// Conversations in one page of the list.
 pub const CONVERSATIONS_PAGE_MAX: u32 = 200;
+/// Accounts in a group; a server may allow fewer.
+pub const PARTICIPANTS_MAX: usize = 1_024;
+/// People banned from a group, and its invite links.
+pub const BANS_MAX: usize = 1_024;
+pub const INVITES_MAX: usize = 16;
+/// People who wait to be let into a group.
+pub const JOIN_REQUESTS_MAX: u32 = 256;
+/// People whose presence one connection watches.
+pub const WATCHES_MAX: usize = 64;
+/// A message's own life, in seconds: what a disappearing timer may say.
+pub const TIMER_MIN_S: u64 = 30;
+pub const TIMER_MAX_S: u64 = 90 * 24 * 60 * 60;
 /// People that one account blocks.
 pub const BLOCKS_MAX: usize = 1_000;
 /// The code that proves a phone number.

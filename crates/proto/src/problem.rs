@@ -65,6 +65,12 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, GiveUp;
     /// Somebody was faster: the conversation exists. Read its log.
     Exists = "exists", 409, Sync;
+    /// The group has as many people as it may have.
+    GroupFull = "group_full", 409, Tell;
+    /// Somebody left: a commit has to take their devices out before anything else is sent.
+    CommitFirst = "commit_first", 409, Sync;
+    /// An admin has to approve it: ask to be let in.
+    ApprovalNeeded = "approval_needed", 403, Tell;
     /// The conversation's epoch is another one: read the log, re-encrypt, send again under the same message id.
     StaleEpoch = "stale_epoch", 409, Sync;
     /// The same message id was used for something else.

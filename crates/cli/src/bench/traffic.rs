@@ -235,10 +235,9 @@ impl Sender {
                     None => return Err(BenchError::Broken(format!("seq {seq} answers nothing that was sent"))),
                 }
             }
-            ServerFrame::Receipt { conversation, watermark }
-                if conversation == self.pair.conversation && watermark.account == self.pair.to.account =>
-            {
-                self.watermark = self.watermark.max(watermark.delivered);
+            ServerFrame::Receipts { conversation, watermarks } if conversation == self.pair.conversation => {
+                let theirs = watermarks.iter().filter(|watermark| watermark.account == self.pair.to.account);
+                self.watermark = theirs.map(|theirs| theirs.delivered).fold(self.watermark, u64::max);
             }
             ServerFrame::Entry(_) => return Err(BenchError::Broken("an author got its own entry back".into())),
             _ => {}

@@ -258,7 +258,7 @@ impl Mls {
             create: None,
             added: joiners.iter().map(|(device, _)| *device).collect(),
             removed: removed.iter().map(|(_, device)| *device).collect(),
-            external: false,
+            ..Change::default()
         };
         let messages = group
             .commit_builder()

@@ -149,7 +149,7 @@ impl TestServer {
             (Method::Get, ["conversations", id, "group-info"]) => {
                 let log = self.logs.get(&id.parse().unwrap()).ok_or(Box::new(Problem::new(Code::NotFound, "")))?;
                 let group_info = log.group_info.clone().unwrap();
-                json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info })
+                json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info, tree: None })
             }
             (Method::Get, ["blocks"]) => json(&Blocks { accounts: vec![] }),
             (method, ["blocks", account]) => {
@@ -319,6 +319,7 @@ impl TestServer {
                 self.tell(conversation, Some(device), &frame);
                 None
             }
+            ClientFrame::Active { .. } | ClientFrame::Watch { .. } => None,
             ClientFrame::Ping { nonce } => Some(ServerFrame::Pong { nonce }),
         };
         self.out.extend(reply.map(|reply| (connection, reply)));
@@ -344,8 +345,15 @@ impl TestServer {
             let mine = *id == LogId::from(device) || log.members.contains(&found.account);
             if mine && moved && !self.is_withheld(*id, found.account) {
                 let watermarks = log.watermarks.values().map(|(watermark, _)| *watermark).collect();
-                let planned =
-                    PlanLog { log: *id, head: log.head(), oldest: log.oldest(), cursor, unread: 0, watermarks };
+                let planned = PlanLog {
+                    log: *id,
+                    head: log.head(),
+                    oldest: log.oldest(),
+                    cursor,
+                    unread: 0,
+                    watermarks,
+                    floor: None,
+                };
                 if *id == LogId::from(device) { logs.insert(0, planned) } else { logs.push(planned) }
             }
         }
@@ -480,7 +488,7 @@ impl TestServer {
         let watermarks: Vec<Watermark> = log.watermarks.values().map(|(watermark, _)| *watermark).collect();
         let to = self.connections_of(|device| self.devices[&device].account == account);
         for (to, watermark) in to.into_iter().flat_map(|to| watermarks.iter().map(move |watermark| (to, *watermark))) {
-            self.out.push_back((to, ServerFrame::Receipt { conversation, watermark }));
+            self.out.push_back((to, ServerFrame::Receipts { conversation, watermarks: vec![watermark] }));
         }
     }
 
@@ -500,7 +508,7 @@ impl TestServer {
         let Some(log) = self.logs.get_mut(&conversation.into()) else { return };
         let now_ms = self.now_ms;
         let (watermark, at_ms) =
-            log.watermarks.entry(account).or_insert((Watermark { account, delivered: 0, read: 0 }, 0));
+            log.watermarks.entry(account).or_insert((Watermark { account, delivered: 0, read: 0, time_ms: 0 }, 0));
         let before = *watermark;
         raise(watermark);
         let after = *watermark;
@@ -509,7 +517,7 @@ impl TestServer {
             *watermark = before;
         } else if before != after {
             *at_ms = now_ms;
-            self.tell(conversation, None, &ServerFrame::Receipt { conversation, watermark: after });
+            self.tell(conversation, None, &ServerFrame::Receipts { conversation, watermarks: vec![after] });
         }
     }
 }

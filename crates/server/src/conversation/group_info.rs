@@ -33,7 +33,7 @@ pub async fn get(
         let row = Key::new(Table::GroupInfo, conversation.as_bytes(), view.roster.commit_id.as_bytes());
         if let Some(bytes) = server.store.get(&row).await? {
             let (epoch, commit_seq) = (view.head.epoch, view.roster.commit_seq);
-            return Ok(Json(GroupInfo { epoch, commit_seq, group_info: Payload(bytes) }));
+            return Ok(Json(GroupInfo { epoch, commit_seq, group_info: Payload(bytes), tree: None }));
         }
     }
     Err(Error::new(Code::Internal, "The group info of this epoch is missing; it comes back with the next commit."))

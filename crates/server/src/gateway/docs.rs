@@ -75,6 +75,9 @@ fn meaning(code: Code) -> &'static str {
             "The path exists, but not with this method; the header <code>Allow</code> names the others."
         }
         Code::Exists => "Somebody was faster: the conversation exists already.",
+        Code::GroupFull => "The group has as many people as it may have.",
+        Code::CommitFirst => "Somebody left; a commit has to take their devices out before anything else is sent.",
+        Code::ApprovalNeeded => "An admin has to let you in: ask with a join request.",
         Code::StaleEpoch => {
             "The conversation's epoch moved on. Encrypt again for the new epoch under the same message id."
         }

@@ -393,6 +393,7 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
             ClientFrame::Signal { conversation, payload } => {
                 quiet(signal::signal(&self.server, sender, conversation, payload).await)
             }
+            ClientFrame::Active { .. } | ClientFrame::Watch { .. } => Ok(()),
             ClientFrame::Ping { nonce } => {
                 self.outbox.credit(1);
                 self.outbox.pusher().answer(Outgoing::Frame(Box::new(ServerFrame::Pong { nonce })), 1);

@@ -5,12 +5,13 @@ use tidings_proto::frame::Watermark;
 use tidings_proto::id::{ConversationId, MessageId};
 
 /// More than either frame takes.
-const FRAME_MAX_BYTES: usize = 128;
+const FRAME_MAX_BYTES: usize = 160;
 
 /// RFC 8949 section 3: major types, in the upper three bits.
 const UNSIGNED: u8 = 0 << 5;
 const BYTES: u8 = 2 << 5;
 const TEXT: u8 = 3 << 5;
+const ARRAY: u8 = 4 << 5;
 const MAP: u8 = 5 << 5;
 
 /// `ServerFrame::Appended`
@@ -30,22 +31,25 @@ pub fn appended(conversation: ConversationId, message_id: MessageId, seq: u64, t
     out.freeze()
 }
 
-/// `ServerFrame::Receipt`
+/// `ServerFrame::Receipts` with one watermark.
 pub fn receipt(conversation: ConversationId, watermark: Watermark) -> Bytes {
     let mut out = BytesMut::with_capacity(FRAME_MAX_BYTES);
     out.put_u8(MAP | 1);
-    put_text(&mut out, "receipt");
+    put_text(&mut out, "receipts");
     out.put_u8(MAP | 2);
     put_text(&mut out, "conversation");
     put_id(&mut out, conversation.as_bytes());
-    put_text(&mut out, "watermark");
-    out.put_u8(MAP | 3);
+    put_text(&mut out, "watermarks");
+    out.put_u8(ARRAY | 1);
+    out.put_u8(MAP | 4);
     put_text(&mut out, "account");
     put_id(&mut out, watermark.account.as_bytes());
     put_text(&mut out, "delivered");
     put_u64(&mut out, watermark.delivered);
     put_text(&mut out, "read");
     put_u64(&mut out, watermark.read);
+    put_text(&mut out, "time_ms");
+    put_u64(&mut out, watermark.time_ms);
     out.freeze()
 }
 
@@ -98,8 +102,8 @@ mod tests {
             let (conversation, message_id) = (ConversationId::from_bytes(id), MessageId::from_bytes(other));
             let frame = ServerFrame::Appended { conversation, message_id, seq: one, time_ms: two };
             prop_assert_eq!(appended(conversation, message_id, one, two), Format::Cbor.encode(&frame));
-            let watermark = Watermark { account: AccountId::from_bytes(other), delivered: one, read: two };
-            let frame = ServerFrame::Receipt { conversation, watermark };
+            let watermark = Watermark { account: AccountId::from_bytes(other), delivered: one, read: two, time_ms: one };
+            let frame = ServerFrame::Receipts { conversation, watermarks: vec![watermark] };
             prop_assert_eq!(receipt(conversation, watermark), Format::Cbor.encode(&frame));
         }
     }

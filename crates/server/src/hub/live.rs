@@ -94,7 +94,7 @@ impl Outgoing {
             },
             Outgoing::Receipt { conversation, watermark } => match format {
                 Format::Cbor => encode::receipt(conversation, watermark),
-                Format::Json => format.encode(&ServerFrame::Receipt { conversation, watermark }),
+                Format::Json => format.encode(&ServerFrame::Receipts { conversation, watermarks: vec![watermark] }),
             },
             Outgoing::Signal(signal) => {
                 let LiveSignal { conversation, sender, payload } = &*signal;

@@ -425,11 +425,11 @@ mod tests {
     fn receipts_of_one_member_become_the_newest_and_signals_go_first() {
         let outbox = Outbox::new();
         let conversation = entry(1, 1, 0).entry.log.as_conversation();
-        let mark = |delivered, read| Watermark { account: AccountId::from_bytes([7; 16]), delivered, read };
+        let mark = |delivered, read| Watermark { account: AccountId::from_bytes([7; 16]), delivered, read, time_ms: 0 };
         for (delivered, read) in [(1, 0), (3, 0), (3, 2), (2, 1)] {
             outbox.pusher().receipt(conversation, mark(delivered, read));
         }
-        assert_eq!(taken(&outbox), [ServerFrame::Receipt { conversation, watermark: mark(3, 2) }]);
+        assert_eq!(taken(&outbox), [ServerFrame::Receipts { conversation, watermarks: vec![mark(3, 2)] }]);
         let sender = entry(1, 1, 0).entry.sender;
         let signal = Arc::new(LiveSignal { conversation, sender, payload: vec![1].into() });
         for _ in 0..SESSION_QUEUE_MAX_FRAMES {

@@ -41,7 +41,7 @@ impl Mark {
     }
 
     fn watermark(&self) -> Watermark {
-        Watermark { account: self.account, delivered: self.delivered, read: self.read }
+        Watermark { account: self.account, delivered: self.delivered, read: self.read, time_ms: self.time_ms }
     }
 }
 

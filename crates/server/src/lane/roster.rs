@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn change(create: Option<ConversationKind>, added: &[Sender], removed: &[Sender]) -> Body {
-        let change = Change { create, added: added.to_vec(), removed: removed.to_vec(), external: false };
+        let change = Change { create, added: added.to_vec(), removed: removed.to_vec(), ..Change::default() };
         Body::Commit { payload: Default::default(), change }
     }
 

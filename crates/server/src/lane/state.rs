@@ -144,6 +144,7 @@ impl Lane {
             account: mark.account,
             delivered: mark.delivered.min(visible),
             read: mark.read.min(visible),
+            time_ms: mark.time_ms,
         };
         let moved_ms = state.marks.iter().map(|mark| mark.time_ms).max().unwrap_or(0);
         (state.marks.iter().map(cut).collect(), moved_ms)

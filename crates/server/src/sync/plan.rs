@@ -46,7 +46,7 @@ async fn inbox(server: &Server, sender: Sender, cursor: u64) -> Result<Option<Pl
         return Ok(None);
     }
     let oldest = server.log.page(log, &head, head.seq, 1, 1).await?.oldest;
-    Ok(Some(PlanLog { log, head: head.seq, oldest, cursor, unread: 0, watermarks: Vec::new() }))
+    Ok(Some(PlanLog { log, head: head.seq, oldest, cursor, unread: 0, watermarks: Vec::new(), floor: None }))
 }
 
 async fn plan_log(
@@ -66,7 +66,7 @@ async fn plan_log(
     let oldest = server.log.page(lane.log, &view.head, view.head.seq, 1, 1).await?.oldest.max(view.since_seq);
     let read = watermarks.iter().find(|mark| mark.account == sender.account).map_or(0, |mark| mark.read);
     let unread = unread(server, lane, view.head.seq, read.max(view.since_seq - 1)).await?;
-    let plan = PlanLog { log: lane.log, head: view.head.seq, oldest, cursor, unread, watermarks };
+    let plan = PlanLog { log: lane.log, head: view.head.seq, oldest, cursor, unread, watermarks, floor: None };
     Ok(Some((view.head.time_ms, plan)))
 }
 

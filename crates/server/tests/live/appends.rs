@@ -100,7 +100,7 @@ async fn a_lane_that_was_dropped_comes_back_as_it_was() {
             assert_eq!((page.entries.len(), page.head), (1, round + 2));
             reader.send(&ClientFrame::Read { conversation: *conversation, seq: round + 2 }).await;
             reader.expect_nothing().await;
-            assert!(matches!(from.next().await, ServerFrame::Receipt { .. }));
+            assert!(matches!(from.next().await, ServerFrame::Receipts { .. }));
         }
     }
 }

@@ -48,12 +48,12 @@ async fn who_is_blocked_notices_one_tick_and_who_blocks_hears_nothing_until_unbl
     world.tell(&b, Method::DELETE, &path, None).await.unwrap();
     assert_eq!(blocker.next().await, ServerFrame::Moved { log: conversation.into(), head: 3 });
     // What the block kept from moving moves now, and what it kept back is told.
-    assert!(matches!(blocker.next().await, ServerFrame::Receipt { watermark, .. } if watermark.read == 3));
-    assert!(matches!(blocked.next().await, ServerFrame::Receipt { watermark, .. } if watermark.delivered == 2));
+    assert!(matches!(blocker.next().await, ServerFrame::Receipts { watermarks, .. } if watermarks[0].read == 3));
+    assert!(matches!(blocked.next().await, ServerFrame::Receipts { watermarks, .. } if watermarks[0].delivered == 2));
     let page = blocker.sync(conversation, 2, 100).await;
     assert_eq!(page.entries.iter().map(text).collect::<Vec<_>>(), ["into the void"]);
     blocker.send(&ClientFrame::Cursor { log: conversation.into(), seq: 3 }).await;
-    assert!(matches!(blocked.next().await, ServerFrame::Receipt { watermark, .. } if watermark.delivered == 3));
+    assert!(matches!(blocked.next().await, ServerFrame::Receipts { watermarks, .. } if watermarks[0].delivered == 3));
     assert_eq!(blocker.say(conversation, "yes").await, 4);
 }
 

@@ -137,7 +137,7 @@ async fn a_message_behind_a_commit_in_the_same_breath_is_judged_after_it() {
 async fn a_device_that_lost_its_state_comes_back_by_an_external_commit() {
     let world = World::new().await;
     let (a, b, conversation) = world.pair().await;
-    let external = |by: Sender, removed| Change { added: vec![by], removed, external: true, create: None };
+    let external = |by: Sender, removed| Change { added: vec![by], removed, external: true, ..Change::default() };
     // A device with a leaf replaces it.
     let again = change_commit(conversation, 1, external(b.sender, vec![b.sender]), b.sender);
     assert_eq!(post(&world, &b, &again).await.unwrap().seq, 2);
@@ -160,10 +160,10 @@ async fn nobody_changes_what_is_not_theirs() {
     let stranger = world.person().await;
     let a2 = world.device_of(a.account(), 2).await;
     let change = |added: &[&Person], removed: &[&Person], external| Change {
-        create: None,
         added: added.iter().map(|person| person.sender).collect(),
         removed: removed.iter().map(|person| person.sender).collect(),
         external,
+        ..Change::default()
     };
     let cases = [
         (&stranger, change(&[], &[], false), Code::NotFound),

@@ -83,7 +83,7 @@ impl Peer {
         loop {
             match self.next().await {
                 ServerFrame::Appended { message_id, seq, .. } if message_id == message => return seq,
-                ServerFrame::Receipt { .. } => {}
+                ServerFrame::Receipts { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -107,7 +107,7 @@ impl Peer {
         loop {
             match self.next().await {
                 ServerFrame::Entry(entry) => return entry,
-                ServerFrame::Receipt { .. } => {}
+                ServerFrame::Receipts { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -142,5 +142,6 @@ pub fn text(entry: &Entry) -> String {
         Body::Message { payload, .. } | Body::Commit { payload, .. } | Body::Welcome { payload, .. } => {
             String::from_utf8(payload.as_slice().to_vec()).unwrap()
         }
+        Body::Leave { .. } | Body::JoinRequest { .. } => String::new(),
     }
 }
