@@ -70,7 +70,7 @@ pub fn client_frames() -> Vec<ClientFrame> {
             silent: true,
             expires_in_s: Some(60),
         }),
-        ClientFrame::Commit(commit()),
+        ClientFrame::Commit(Box::new(commit())),
         ClientFrame::Sync { log: LOG, after: 1, limit: 256 },
         ClientFrame::Cursor { log: LOG, seq: 70_000 },
         ClientFrame::Read { conversation: CONVERSATION, seq: 9 },

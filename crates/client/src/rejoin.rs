@@ -47,7 +47,7 @@ pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     }
     if let Some(commit) = own_commit::find(step.tx, conversation)? {
         step.mem.in_flight.commits.insert(conversation);
-        step.send(ClientFrame::Commit(commit), true);
+        step.send(ClientFrame::Commit(Box::new(commit)), true);
         return Ok(());
     }
     let purpose = Purpose::GroupInfo { conversation };

@@ -32,7 +32,7 @@ pub enum ClientFrame {
         since_ms: u64,
     },
     Append(Append),
-    Commit(Commit),
+    Commit(Box<Commit>),
     /// Asks for one page of a log: the entries after `after`, at most `limit`.
     Sync {
         log: LogId,
@@ -273,7 +273,7 @@ mod tests {
                 silent: true,
                 expires_in_s: Some(60),
             }),
-            ClientFrame::Commit(Commit {
+            ClientFrame::Commit(Box::new(Commit {
                 conversation,
                 message_id,
                 epoch: 0,
@@ -290,7 +290,7 @@ mod tests {
                     payload: b"welcome".to_vec().into(),
                 }],
                 group_info: b"group info".to_vec().into(),
-            }),
+            })),
             ClientFrame::Sync { log: conversation.into(), after: 41, limit: 256 },
             ClientFrame::Cursor { log: conversation.into(), seq: 42 },
             ClientFrame::Read { conversation, seq: 42 },

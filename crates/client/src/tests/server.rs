@@ -303,7 +303,7 @@ impl TestServer {
             }
             ClientFrame::Commit(commit) => {
                 let (conversation, message_id) = (commit.conversation, commit.message_id);
-                Some(placed(conversation, message_id, self.commit(device, commit)))
+                Some(placed(conversation, message_id, self.commit(device, *commit)))
             }
             ClientFrame::Sync { log, after, limit } => Some(self.page(account, log, after, limit)),
             ClientFrame::Cursor { log, seq } => {

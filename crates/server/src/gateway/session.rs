@@ -389,7 +389,7 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
                 quiet(receipt::mark(&self.server, sender, conversation, 0, seq).await)
             }
             ClientFrame::Sync { log, after, limit } => self.sync(sender, log, after, limit).await,
-            ClientFrame::Commit(commit) => self.commit(sender, commit).await,
+            ClientFrame::Commit(commit) => Box::pin(self.commit(sender, *commit)).await,
             ClientFrame::Signal { conversation, payload } => {
                 quiet(signal::signal(&self.server, sender, conversation, payload).await)
             }

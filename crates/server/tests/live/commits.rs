@@ -46,7 +46,7 @@ async fn creating_again_with_the_same_commit_gives_the_same_answer_and_one_welco
     assert_eq!(inbox.entries.len(), 1);
     // The same commit in a frame.
     let mut peer = Peer::connect(&world, &a).await;
-    peer.send(&ClientFrame::Commit(create.commit)).await;
+    peer.send(&ClientFrame::Commit(Box::new(create.commit))).await;
     assert!(matches!(peer.next().await, ServerFrame::Appended { seq: 1, .. }));
 }
 
@@ -119,7 +119,7 @@ async fn a_message_behind_a_commit_in_the_same_breath_is_judged_after_it() {
     let (a, _, conversation) = world.pair().await;
     let mut peer = Peer::connect(&world, &a).await;
     peer.append(conversation, 1, "old").await;
-    peer.send(&ClientFrame::Commit(change_commit(conversation, 1, Change::default(), a.sender))).await;
+    peer.send(&ClientFrame::Commit(Box::new(change_commit(conversation, 1, Change::default(), a.sender)))).await;
     peer.append(conversation, 1, "too old").await;
     peer.append(conversation, 2, "new").await;
     let mut answers = Vec::new();
