@@ -6,6 +6,7 @@
 //! database.
 
 use crate::account;
+use crate::block;
 use crate::catch_up;
 use crate::contact;
 use crate::conversation;
@@ -226,7 +227,10 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::Credential => keys::credential_answered(step, answer),
         Purpose::Packages => keys::packages_answered(step, answer),
         Purpose::PackageCount => keys::counted(step, answer),
-        Purpose::Blocks => contact::blocks_answered(step, answer),
+        Purpose::Blocks => {
+            let ready = block::listed(step, answer)?;
+            ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
+        }
         Purpose::Lookup { phone } => {
             let ready = contact::looked_up(step, &phone, answer)?;
             ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
@@ -236,7 +240,10 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
             let ready = contact::identity_answered(step, account, answer)?;
             ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
         }
-        Purpose::SetBlock { reply, account, blocked } => contact::block_set(step, reply, account, blocked, answer),
+        Purpose::SetBlock { reply, account, blocked } => {
+            let ready = block::was_set(step, reply, account, blocked, answer)?;
+            ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
+        }
         Purpose::OwnDevices { conversation, peer } => create::own_devices(step, conversation, peer, answer),
         Purpose::ClaimOwn { conversation, peer } => create::own_claimed(step, conversation, peer, answer),
         Purpose::Claim { conversation, peer, own } => create::claimed(step, conversation, peer, &own, answer),
@@ -292,6 +299,7 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
     match (job.kind, conversation) {
         (Kind::Credential, _) => keys::upload_credential(step),
         (Kind::Packages, _) => keys::upload_packages(step, job),
+        (Kind::Blocks, _) => block::ask(step),
         (Kind::Create | Kind::Rejoin, Some(conversation))
             if !up || conversation::is_blocked(step.tx, conversation)? =>
         {

@@ -1,4 +1,4 @@
-//! People: numbers, names, identity keys, blocks.
+//! People: numbers, names, identity keys.
 //!
 //! * A number is looked up at the server once, and kept. A number that somebody claims in their profile is shown only
 //!   when the server confirms that it is theirs.
@@ -14,17 +14,15 @@ use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
 use crate::message;
 use crate::mls::safety::safety_number;
-use crate::receipt;
-use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::credential::Credential;
-use tidings_proto::http::{AccountDevices, Blocks, Found, Lookup};
+use tidings_proto::http::{AccountDevices, Found, Lookup};
 use tidings_proto::id::{AccountId, ConversationId};
 use tidings_proto::problem::Code;
 
-/// Commands that wait for look-ups at the same time.
+/// Commands that wait for an answer at the same time.
 const WAITING_MAX: usize = 256;
 /// Digits of an E.164 number.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
@@ -52,7 +50,7 @@ pub(crate) fn find(tx: &Connection, account: AccountId) -> rusqlite::Result<Opti
         .optional()
 }
 
-fn ensure(tx: &Connection, account: AccountId) -> Done {
+pub(crate) fn ensure(tx: &Connection, account: AccountId) -> Done {
     tx.prepare_cached("INSERT OR IGNORE INTO contact (account) VALUES (?1)")?.execute([account.as_bytes()])?;
     Ok(())
 }
@@ -126,7 +124,8 @@ pub(crate) fn normalize_phone(phone: &str) -> Result<String, ClientError> {
     })
 }
 
-fn wait(step: &mut Step<'_>, id: CallId, command: Command) -> Done {
+/// The command runs again when the server has answered what it waits for.
+pub(crate) fn wait(step: &mut Step<'_>, id: CallId, command: Command) -> Done {
     if step.mem.waiting.len() >= WAITING_MAX {
         return Err(ClientError::Refused {
             code: Code::Overloaded,
@@ -172,7 +171,7 @@ pub(crate) fn looked_up(step: &mut Step<'_>, phone: &str, answer: Answer) -> Res
     Ok(Vec::new())
 }
 
-fn take_waiting(step: &mut Step<'_>, about: impl Fn(&Command) -> bool) -> Vec<(CallId, Command)> {
+pub(crate) fn take_waiting(step: &mut Step<'_>, about: impl Fn(&Command) -> bool) -> Vec<(CallId, Command)> {
     let (ready, rest) = std::mem::take(&mut step.mem.waiting).into_iter().partition(|(_, command)| about(command));
     step.mem.waiting = rest;
     ready
@@ -359,50 +358,6 @@ pub(crate) fn mark_verified(step: &mut Step<'_>, account: AccountId, conversatio
         .prepare_cached("UPDATE contact SET verified = 1 WHERE account = ?1 AND identity_key IS NOT NULL")?
         .execute([account.as_bytes()])?;
     step.event(Event::ConversationChanged { conversation });
-    Ok(())
-}
-
-pub(crate) fn set_block(step: &mut Step<'_>, reply: CallId, account: AccountId, blocked: bool) -> Done {
-    let method = if blocked { Method::Put } else { Method::Delete };
-    let purpose = Purpose::SetBlock { reply, account, blocked };
-    http::ask(step, purpose, method, format!("/v1/blocks/{account}"), HttpBody::Empty)
-}
-
-pub(crate) fn block_set(step: &mut Step<'_>, reply: CallId, account: AccountId, blocked: bool, answer: Answer) -> Done {
-    if let Err(failure) = answer {
-        step.reply(reply, Err(failure.to_client_error()));
-        return Ok(());
-    }
-    store_block(step.tx, account, blocked)?;
-    let conversation = ConversationId::direct(step.me()?.sender.account, account);
-    step.event(Event::ConversationChanged { conversation });
-    step.reply(reply, Ok(Reply::Done));
-    match conversation::find(step.tx, conversation)?.filter(|row| row.created && !blocked) {
-        Some(row) => {
-            rejoin::reconsider(step, &row)?;
-            receipt::unblocked(step, &row)
-        }
-        None => Ok(()),
-    }
-}
-
-fn store_block(tx: &Connection, account: AccountId, blocked: bool) -> Done {
-    ensure(tx, account)?;
-    tx.prepare_cached("UPDATE contact SET blocked = ?2 WHERE account = ?1")?
-        .execute(params![account.as_bytes(), blocked])?;
-    Ok(())
-}
-
-/// A new device learns whom its person blocks.
-pub(crate) fn ask_blocks(step: &mut Step<'_>) -> Done {
-    http::ask(step, Purpose::Blocks, Method::Get, "/v1/blocks", HttpBody::Empty)
-}
-
-pub(crate) fn blocks_answered(step: &mut Step<'_>, answer: Answer) -> Done {
-    let Ok(blocks) = http::read::<Blocks>(answer) else { return Ok(()) };
-    for account in blocks.accounts {
-        store_block(step.tx, account, true)?;
-    }
     Ok(())
 }
 

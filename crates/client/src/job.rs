@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Credential,
     /// keys.rs: upload key packages. Subject: empty. Payload: the body.
     Packages,
+    /// block.rs: ask for the list. Subject: empty.
+    Blocks,
     /// create.rs: make a direct conversation. Subject: conversation.
     Create,
     /// rejoin.rs: come into the group by external commit. Subject: conversation.
@@ -24,13 +26,16 @@ impl Kind {
         match self {
             Self::Credential => "credential",
             Self::Packages => "packages",
+            Self::Blocks => "blocks",
             Self::Create => "create",
             Self::Rejoin => "rejoin",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Credential, Self::Packages, Self::Create, Self::Rejoin].into_iter().find(|kind| kind.name() == name)
+        [Self::Credential, Self::Packages, Self::Blocks, Self::Create, Self::Rejoin]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 

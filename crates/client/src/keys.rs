@@ -3,8 +3,8 @@
 //! Packages are made, stored and put into a job in one transaction; the upload is repeated until it is answered. They
 //! are counted once in a while and after each use, filled up when few are left, and all renewed before they get old.
 
+use crate::block;
 use crate::command::Reply;
-use crate::contact;
 use crate::http::{self, Answer};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Job};
@@ -50,7 +50,7 @@ pub(crate) fn credential_answered(step: &mut Step<'_>, answer: Answer) -> Done {
     match answer {
         Ok(_) => {
             job::done(step.tx, job::Kind::Credential, &[])?;
-            contact::ask_blocks(step)
+            block::want_list(step)
         }
         Err(failure) => {
             if !failure.may_pass() {

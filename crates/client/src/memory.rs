@@ -21,7 +21,7 @@ pub(crate) struct Memory {
     pub unsent: Unsent,
     /// The login that waits until its keys are at the server.
     pub login: Option<CallId>,
-    /// Commands that wait for a look-up.
+    /// Commands that wait for a look-up, or for another change of blocks.
     pub waiting: Vec<(CallId, Command)>,
 }
 

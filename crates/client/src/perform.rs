@@ -1,6 +1,7 @@
 //! Every command finds its room here.
 
 use crate::account;
+use crate::block;
 use crate::command::{Command, Reply};
 use crate::compose::{self, With};
 use crate::contact::{self, Resolved};
@@ -63,8 +64,8 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
             signal::type_on(step, conversation, on)?;
             Reply::Done
         }
-        Command::Block { .. } => return contact::set_block(step, id, account, true).map(|()| None),
-        Command::Unblock { .. } => return contact::set_block(step, id, account, false).map(|()| None),
+        Command::Block { .. } => return block::set(step, id, account, true).map(|()| None),
+        Command::Unblock { .. } => return block::set(step, id, account, false).map(|()| None),
         Command::SafetyNumber { .. } => match contact::safety(step, account)? {
             Some(reply) => reply,
             None => return contact::wait_for_identity(step, id, command, account).map(|()| None),

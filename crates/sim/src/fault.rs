@@ -69,9 +69,10 @@ pub async fn heal(world: &Rc<World>) {
     world.server.set_skew_ms(0);
     let devices: Vec<Rc<Device>> = world.devices.borrow().iter().flatten().cloned().collect();
     for device in devices {
+        // Before it starts: a crash that is still to come must not hit it now.
+        device.crash_after(usize::MAX);
         device.start();
         device.link.heal();
-        device.crash_after(usize::MAX);
         device.feed(tidings_client::Input::NetworkChanged);
     }
 }

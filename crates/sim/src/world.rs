@@ -229,7 +229,11 @@ impl World {
                 model.people[device.who].blocks.insert(who, Block::Unknown);
             }
             (Intent::Unblock(who), Ok(_)) => {
-                model.people[device.who].blocks.remove(&who);
+                // Answers come in the order of the commands: a block that was asked for since holds after it.
+                let blocks = &mut model.people[device.who].blocks;
+                if !matches!(blocks.get(&who), Some(Block::Asked)) {
+                    blocks.remove(&who);
+                }
             }
             (intent @ (Intent::Register | Intent::Login), result) => {
                 drop(model);

@@ -1,5 +1,6 @@
 //! Stories with whole clients over a server in memory.
 
+mod block;
 mod faults;
 mod heal;
 mod people;

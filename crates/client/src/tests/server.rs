@@ -151,7 +151,11 @@ impl TestServer {
                 let group_info = log.group_info.clone().unwrap();
                 json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info, tree: None })
             }
-            (Method::Get, ["blocks"]) => json(&Blocks { accounts: vec![] }),
+            (Method::Get, ["blocks"]) => {
+                let me = self.devices[&device].account;
+                let mine = self.blocks.iter().filter(|(by, _)| *by == me);
+                json(&Blocks { accounts: mine.map(|(_, blocked)| *blocked).collect() })
+            }
             (method, ["blocks", account]) => {
                 let pair = (self.devices[&device].account, account.parse().unwrap());
                 if method == Method::Put {
