@@ -19,7 +19,7 @@ pub struct Entry {
     pub epoch: u64,
     pub message_id: MessageId,
     pub sender: Sender,
-    /// Seq of the newest commit at or before this entry, 0 if there is none: how a reader finds the membership.
+    /// Seq of the newest commit or leave at or before this entry, 0 if there is none: how a reader finds the membership.
     pub commit_seq: u64,
     /// How many entries up to and including this one count as unread for those who have not seen them.
     pub ordinal: u64,
@@ -88,6 +88,7 @@ pub struct Change {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConversationKind {

@@ -102,6 +102,10 @@ pub struct Commit {
     /// The GroupInfo of the new epoch, for those who join by external commit. In a direct conversation and in a self chat
     /// with its ratchet tree; in a group without, for the server knows the tree.
     pub group_info: Payload,
+    /// Only of the commit that creates a group: the GroupInfo of epoch 0 with its ratchet tree of one leaf, from which on
+    /// the server follows the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Payload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,6 +294,7 @@ mod tests {
                     payload: b"welcome".to_vec().into(),
                 }],
                 group_info: b"group info".to_vec().into(),
+                origin: None,
             })),
             ClientFrame::Sync { log: conversation.into(), after: 41, limit: 256 },
             ClientFrame::Cursor { log: conversation.into(), seq: 42 },

@@ -41,6 +41,10 @@ pub const DEVICES_MAX: usize = 10;
 pub const CONVERSATIONS_PAGE_MAX: u32 = 200;
 /// Accounts in a group; a server may allow fewer.
 pub const PARTICIPANTS_MAX: usize = 1_024;
+/// Leaves of a group's MLS tree: a full one of X-Wing leaves has 2.7 KB for each, and has to fit a row of the store.
+pub const GROUP_DEVICES_MAX: usize = 3_000;
+/// A group's rules, encoded: a thousand admins, bans and members without a device take 17 bytes each.
+pub const RULES_MAX_BYTES: usize = 256 * 1024;
 /// People banned from a group, and its invite links.
 pub const BANS_MAX: usize = 1_024;
 pub const INVITES_MAX: usize = 16;

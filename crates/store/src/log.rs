@@ -51,7 +51,7 @@ pub struct Head {
     pub epoch: u64,
     /// Time of the last entry.
     pub time_ms: u64,
-    /// Seq of the newest commit, 0 if there is none.
+    /// Seq of the newest entry that changes the membership (a commit or a leave), 0 if there is none.
     pub commit_seq: u64,
     /// Entries so far that count as unread.
     pub ordinal: u64,
@@ -346,7 +346,7 @@ fn follow(log: LogId, head: &Head, new: &NewEntry) -> (Entry, Head) {
         body: new.body.clone(),
     };
     entry.ordinal += u64::from(entry.counts());
-    if matches!(entry.body, Body::Commit { .. }) {
+    if matches!(entry.body, Body::Commit { .. } | Body::Leave { .. }) {
         entry.commit_seq = entry.seq;
     }
     let head = Head {

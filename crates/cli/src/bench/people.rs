@@ -124,6 +124,7 @@ impl<'a> People<'a> {
             },
             welcomes: vec![Welcome { account: to.account, device: to.device, payload: noise(WELCOME_BYTES).into() }],
             group_info: noise(WELCOME_BYTES).into(),
+            origin: None,
         };
         let answer = self.request(Method::POST, "conversations", Some(&from.token), &Create { commit }).await?;
         let created: Created = json(&answer)?;

@@ -127,6 +127,7 @@ impl People {
             },
             welcomes: vec![Welcome { account: other.account, device: other.device, payload: vec![2; 500].into() }],
             group_info: vec![3; 500].into(),
+            origin: None,
         };
         let body = Create { commit };
         let answer = self.call::<Created>(Method::POST, "conversations", Some(&one.token), Some(&body)).await;

@@ -32,6 +32,7 @@ impl CommitBundle {
             change: self.change,
             welcomes: self.welcomes,
             group_info: self.group_info.into(),
+            origin: None,
         }
     }
 

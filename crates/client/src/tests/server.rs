@@ -381,7 +381,7 @@ impl TestServer {
     }
 
     fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Box<Problem>> {
-        let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info } = commit;
+        let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info, origin: _ } = commit;
         let id = LogId::from(conversation);
         let known = self.logs.get(&id).is_some_and(|log| log.sent.contains_key(&(message_id, device)));
         if change.create.is_some() && !known {

@@ -21,6 +21,7 @@ fn change_commit(conversation: ConversationId, epoch: u64, change: Change, by: S
         change,
         welcomes: welcomes(&added),
         group_info,
+        origin: None,
     }
 }
 

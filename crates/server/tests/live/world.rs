@@ -178,6 +178,7 @@ pub fn create_commit(by: &Person, others: &[&Person]) -> Commit {
         change: Change { create: Some(ConversationKind::Direct), added: added.clone(), ..Change::default() },
         welcomes: welcomes(&added[1..]),
         group_info: payload("group info"),
+        origin: None,
     }
 }
 
