@@ -116,6 +116,8 @@ impl Feed {
                 }
                 None => Vec::new(),
             },
+            // Nothing to show yet.
+            Event::JoinRequested { .. } => Vec::new(),
             Event::TicksChanged { conversation } => self.ticks(handle, conversation).await?,
             Event::ConversationChanged { conversation } => conversations(handle)
                 .await?

@@ -3,19 +3,25 @@
 
 use crate::view;
 use serde::{Deserialize, Serialize};
+use tidings_proto::group::{InviteKey, Who};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 
 /// Whom a command is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// E.164. Looked up at the server the first time.
     Phone(String),
     Account(AccountId),
+    /// Also a group.
     Conversation(ConversationId),
+    /// The self chat.
+    Me,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Ask the server to send a code to this number. → `Reply::CodeSent`
@@ -86,6 +92,70 @@ pub enum Command {
         who: Peer,
     },
 
+    /// Makes a group with oneself as its admin. → `Reply::Conversation` once it is in the log.
+    CreateGroup {
+        name: String,
+        members: Vec<Peer>,
+    },
+    /// → `Reply::Done` once it is in the log, as with all changes of a group; they are durable, and done again and again
+    /// until they are settled. Who has no device at all is named in the error; the others are added.
+    AddMembers {
+        group: Peer,
+        members: Vec<Peer>,
+    },
+    RemoveMembers {
+        group: Peer,
+        members: Vec<Peer>,
+    },
+    SetAdmin {
+        group: Peer,
+        who: Peer,
+        on: bool,
+    },
+    SetRules {
+        group: Peer,
+        posting: Option<Who>,
+        editing: Option<Who>,
+        adding: Option<Who>,
+    },
+    /// A banned person is removed, and cannot come in again by whatever way.
+    Ban {
+        group: Peer,
+        who: Peer,
+        on: bool,
+    },
+    /// The last admin names the member who is there longest first.
+    Leave {
+        group: Peer,
+    },
+    /// → `Reply::Invite`. `approval`: an admin has to let people in who come by it.
+    CreateInvite {
+        group: Peer,
+        expires_in_s: Option<u64>,
+        approval: bool,
+    },
+    RevokeInvite {
+        group: Peer,
+        key: InviteKey,
+    },
+    /// → `Reply::Conversation`, or `Reply::JoinRequested` if an admin has to approve it.
+    JoinByInvite {
+        token: String,
+    },
+    /// Who waits to be let in; for admins. → `Reply::JoinRequests`
+    JoinRequests {
+        group: Peer,
+    },
+    AnswerJoinRequest {
+        group: Peer,
+        who: Peer,
+        approve: bool,
+    },
+    /// → `Reply::Group`
+    GroupInfo {
+        group: Peer,
+    },
+
     /// → `Reply::Status`
     Status,
     /// Most recently active first. → `Reply::Conversations`
@@ -103,6 +173,7 @@ pub enum Command {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Done,
@@ -110,7 +181,12 @@ pub enum Reply {
     LoggedIn { account: AccountId, device: DeviceId },
     Queued { message: MessageId, conversation: ConversationId },
     SafetyNumber { digits: String, verified: bool },
-    Conversation { conversation: ConversationId, account: AccountId },
+    /// `account`: the other person of a direct conversation.
+    Conversation { conversation: ConversationId, account: Option<AccountId> },
+    Group(view::Group),
+    Invite { token: String, key: InviteKey },
+    JoinRequested,
+    JoinRequests(Vec<view::JoinRequest>),
     Status(view::Status),
     Conversations(Vec<view::Conversation>),
     Messages(Vec<view::Message>),

@@ -2,19 +2,20 @@
 
 use crate::command::Reply;
 use crate::content::{self, Content, EMOJI_MAX_BYTES, TEXT_MAX_BYTES, Target};
-use crate::conversation::{self, Row};
+use crate::conversation::{self, Row, Standing};
 use crate::create;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::message::{self, Found, Kind, New};
 use crate::outbox;
 use crate::step::{Step, Stop};
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
-/// A person, and the conversation with them.
+/// A conversation, and the other person of a direct one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct With {
-    pub account: AccountId,
+    pub account: Option<AccountId>,
     pub conversation: ConversationId,
 }
 
@@ -94,8 +95,12 @@ fn change(step: &mut Step<'_>, with: With, target: MessageId, content: &Content)
 
 /// The conversation, which will be made if it is not there.
 fn open(step: &mut Step<'_>, with: With) -> Result<Row, Stop> {
-    let row = conversation::ensure(step, with.conversation, Some(with.account))?;
-    if !row.created {
+    let row = conversation::ensure(step, with.conversation, with.account)?;
+    if row.standing != Standing::Member {
+        return Err(not_allowed("you are not in this group any more"));
+    }
+    // A group is made before it can be written to.
+    if !row.created && row.kind != ConversationKind::Group {
         create::want(step, with.conversation)?;
     }
     Ok(row)

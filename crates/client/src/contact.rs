@@ -18,6 +18,7 @@ use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::credential::Credential;
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::http::{AccountDevices, Found, Lookup};
 use tidings_proto::id::{AccountId, ConversationId};
 use tidings_proto::problem::Code;
@@ -78,6 +79,13 @@ pub(crate) enum Resolved {
         account: AccountId,
         conversation: ConversationId,
     },
+    /// A group.
+    Group {
+        conversation: ConversationId,
+    },
+    SelfChat {
+        conversation: ConversationId,
+    },
     /// Ask the server first: [`wait_for_lookup`].
     Lookup {
         phone: String,
@@ -90,8 +98,13 @@ pub(crate) fn resolve(step: &Step<'_>, peer: &Peer) -> Result<Resolved, Stop> {
         Peer::Account(account) => *account,
         Peer::Conversation(conversation) => {
             let row = conversation::find(step.tx, *conversation)?.ok_or(ClientError::NoSuchConversation)?;
-            row.account.ok_or(ClientError::NoSuchConversation)?
+            match row.kind {
+                ConversationKind::Direct => row.account.ok_or(ClientError::NoSuchConversation)?,
+                ConversationKind::Group => return Ok(Resolved::Group { conversation: *conversation }),
+                ConversationKind::SelfChat => return Ok(Resolved::SelfChat { conversation: *conversation }),
+            }
         }
+        Peer::Me => return Ok(Resolved::SelfChat { conversation: ConversationId::self_chat(me) }),
         Peer::Phone(phone) => {
             let phone = normalize_phone(phone)?;
             if phone == step.me()?.phone {
@@ -287,7 +300,7 @@ pub(crate) fn saw_identity(
         step.event(Event::ConversationChanged { conversation });
         if let Some(row) = conversation::find(step.tx, conversation)? {
             let (seq, time_ms) = at.unwrap_or((row.cursor, step.now_ms));
-            message::notice(step, conversation, account, seq, time_ms, Notice::SafetyNumberChanged)?;
+            message::notice(step, conversation, account, seq, time_ms, &Notice::SafetyNumberChanged)?;
         }
     }
     Ok(())

@@ -2,11 +2,14 @@
 
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::{AccountId, ConversationId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub conversation: ConversationId,
+    pub kind: ConversationKind,
+    pub standing: Standing,
     /// Not known before this device is in the group.
     pub account: Option<AccountId>,
     pub created: bool,
@@ -18,7 +21,39 @@ pub(crate) struct Row {
     pub profile_told: bool,
 }
 
-const COLUMNS: &str = "conversation, account, created, joined, cursor, epoch, read, profile_told";
+/// One's place in a group. The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Standing {
+    /// Or about to be one.
+    Member = 0,
+    Left = 1,
+    Removed = 2,
+    /// The server passed on what the group's rules forbid: this device does not follow.
+    Distrusted = 3,
+}
+
+const COLUMNS: &str =
+    "conversation, account, created, joined, cursor, epoch, read, profile_told, kind, standing";
+
+/// Which kind of conversation an id names, as seen from one's own account.
+pub(crate) fn kind(own: AccountId, conversation: ConversationId) -> ConversationKind {
+    if conversation == ConversationId::self_chat(own) {
+        ConversationKind::SelfChat
+    } else if conversation.may_be_group() {
+        ConversationKind::Group
+    } else {
+        ConversationKind::Direct
+    }
+}
+
+fn number(kind: ConversationKind) -> u8 {
+    match kind {
+        ConversationKind::Direct => 0,
+        ConversationKind::Group => 1,
+        ConversationKind::SelfChat => 2,
+    }
+}
 
 fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
@@ -30,6 +65,17 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         epoch: row.get(5)?,
         read: row.get(6)?,
         profile_told: row.get(7)?,
+        kind: match row.get::<_, u8>(8)? {
+            1 => ConversationKind::Group,
+            2 => ConversationKind::SelfChat,
+            _ => ConversationKind::Direct,
+        },
+        standing: match row.get::<_, u8>(9)? {
+            0 => Standing::Member,
+            1 => Standing::Left,
+            2 => Standing::Removed,
+            _ => Standing::Distrusted,
+        },
     })
 }
 
@@ -48,11 +94,25 @@ pub(crate) fn ensure(step: &Step<'_>, conversation: ConversationId, account: Opt
         }
         return Ok(row);
     }
+    let own = step.me()?.sender.account;
+    let kind = kind(own, conversation);
+    let account = match kind {
+        ConversationKind::Direct => account,
+        ConversationKind::Group => None,
+        ConversationKind::SelfChat => Some(own),
+    };
     step.tx
-        .prepare_cached("INSERT INTO conversation (conversation, account, active_ms) VALUES (?1, ?2, ?3)")?
-        .execute(params![conversation.as_bytes(), account.as_ref().map(AccountId::as_bytes), step.now_ms])?;
+        .prepare_cached("INSERT INTO conversation (conversation, account, active_ms, kind) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            conversation.as_bytes(),
+            account.as_ref().map(AccountId::as_bytes),
+            step.now_ms,
+            number(kind)
+        ])?;
     Ok(Row {
         conversation,
+        kind,
+        standing: Standing::Member,
         account,
         created: false,
         joined: false,
@@ -61,6 +121,12 @@ pub(crate) fn ensure(step: &Step<'_>, conversation: ConversationId, account: Opt
         read: 0,
         profile_told: false,
     })
+}
+
+pub(crate) fn set_standing(tx: &Connection, conversation: ConversationId, standing: Standing) -> Done {
+    tx.prepare_cached("UPDATE conversation SET standing = ?2 WHERE conversation = ?1")?
+        .execute(params![conversation.as_bytes(), standing as u8])?;
+    Ok(())
 }
 
 fn set_account(tx: &Connection, conversation: ConversationId, account: Option<AccountId>) -> rusqlite::Result<()> {
@@ -125,7 +191,8 @@ pub(crate) fn count_ahead(tx: &Connection, conversation: ConversationId, after: 
 /// Whether the person blocks the other one of it: the server then shows nothing of it, and takes nothing for it.
 pub(crate) fn is_blocked(tx: &Connection, conversation: ConversationId) -> rusqlite::Result<bool> {
     tx.prepare_cached(
-        "SELECT 1 FROM conversation JOIN contact USING (account) WHERE conversation = ?1 AND contact.blocked = 1",
+        "SELECT 1 FROM conversation JOIN contact USING (account)
+         WHERE conversation = ?1 AND kind = 0 AND contact.blocked = 1",
     )?
     .exists([conversation.as_bytes()])
 }

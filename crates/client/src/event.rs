@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A message (or a notice such as a changed safety number) is new in the database.
@@ -31,6 +32,11 @@ pub enum Event {
         account: AccountId,
         on: bool,
     },
+    /// Somebody asks an admin of a group to be let in.
+    JoinRequested {
+        conversation: ConversationId,
+        account: AccountId,
+    },
     Connection {
         state: Connection,
     },
@@ -46,6 +52,7 @@ pub enum Event {
 pub const TYPING_LIFETIME_MS: u64 = 6_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
     /// Waiting for the network; the outbox fills.

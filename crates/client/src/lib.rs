@@ -35,6 +35,7 @@ mod create;
 pub mod db;
 pub mod error;
 pub mod event;
+mod group;
 mod http;
 pub mod io;
 mod job;

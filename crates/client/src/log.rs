@@ -122,7 +122,7 @@ fn missing(step: &mut Step<'_>, conversation: ConversationId, after: u64, to: u6
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
     if row.joined {
         let about = step.me()?.sender.account;
-        message::notice(step, conversation, about, to, time_ms, Notice::HistoryMissing)?;
+        message::notice(step, conversation, about, to, time_ms, &Notice::HistoryMissing)?;
     }
     Ok(())
 }
@@ -274,7 +274,7 @@ pub(crate) fn take_inbox(step: &mut Step<'_>, entries: &[Entry], to: Option<u64>
     let mut cursor = before;
     for entry in entries.iter().filter(|entry| entry.seq > before) {
         if let Body::Welcome { conversation, commit, payload } = &entry.body {
-            membership::keep_welcome(step, *conversation, *commit, payload.as_slice())?;
+            membership::keep_welcome(step, *conversation, *commit, entry.sender.account, payload.as_slice())?;
             release(step, |log| log == LogId::from(*conversation));
         }
         cursor = entry.seq;

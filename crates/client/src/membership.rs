@@ -44,7 +44,7 @@ pub(crate) fn placed(
     receipt::cursor(step, conversation.into(), seq);
     if seq > row.cursor + 1 {
         let about = step.me()?.sender.account;
-        message::notice(step, conversation, about, seq, time_ms, Notice::HistoryMissing)?;
+        message::notice(step, conversation, about, seq, time_ms, &Notice::HistoryMissing)?;
     }
     let state = step.mem.logs.logs.get(&conversation.into()).copied().unwrap_or_default();
     if state.head > seq {
@@ -141,12 +141,18 @@ pub(crate) fn peer_among(
 }
 
 /// A welcome came into the inbox; whether it counts the conversation's log will say.
-pub(crate) fn keep_welcome(step: &Step<'_>, conversation: ConversationId, commit: MessageId, payload: &[u8]) -> Done {
+pub(crate) fn keep_welcome(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    commit: MessageId,
+    by: AccountId,
+    payload: &[u8],
+) -> Done {
     step.tx
         .prepare_cached(
-            "INSERT OR REPLACE INTO pending_welcome (conversation, commit_id, payload) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO pending_welcome (conversation, commit_id, account, payload) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![conversation.as_bytes(), commit.as_bytes(), payload])?;
+        .execute(params![conversation.as_bytes(), commit.as_bytes(), by.as_bytes(), payload])?;
     Ok(())
 }
 

@@ -41,16 +41,22 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
         other => {
             let Some(peer) = contact::peer(&other) else { return Ok(None) };
             match contact::resolve(step, peer)? {
-                Resolved::Person { account, conversation } => with(step, id, other, With { account, conversation }),
+                Resolved::Person { account, conversation } => {
+                    with(step, id, other, With { account: Some(account), conversation })
+                }
+                Resolved::Group { conversation } | Resolved::SelfChat { conversation } => {
+                    with(step, id, other, With { account: None, conversation })
+                }
                 Resolved::Lookup { phone } => contact::wait_for_lookup(step, id, other, phone).map(|()| None),
             }
         }
     }
 }
 
-/// Commands about a person who is known here.
+/// Commands about a conversation, or a person, who is known here.
 fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result<Option<Reply>, Stop> {
     let With { account, conversation } = with;
+    let person = || account.ok_or(ClientError::NotAllowed { why: "this is about one other person".into() });
     let reply = match command {
         Command::Send { text, reply_to, .. } => compose::send(step, with, text, reply_to)?,
         Command::React { message, emoji, .. } => compose::react(step, with, message, emoji)?,
@@ -64,18 +70,18 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
             signal::type_on(step, conversation, on)?;
             Reply::Done
         }
-        Command::Block { .. } => return block::set(step, id, account, true).map(|()| None),
-        Command::Unblock { .. } => return block::set(step, id, account, false).map(|()| None),
-        Command::SafetyNumber { .. } => match contact::safety(step, account)? {
+        Command::Block { .. } => return block::set(step, id, person()?, true).map(|()| None),
+        Command::Unblock { .. } => return block::set(step, id, person()?, false).map(|()| None),
+        Command::SafetyNumber { .. } => match contact::safety(step, person()?)? {
             Some(reply) => reply,
-            None => return contact::wait_for_identity(step, id, command, account).map(|()| None),
+            None => return contact::wait_for_identity(step, id, command, person()?).map(|()| None),
         },
-        Command::MarkVerified { .. } => match contact::safety(step, account)? {
+        Command::MarkVerified { .. } => match contact::safety(step, person()?)? {
             Some(_) => {
-                contact::mark_verified(step, account, conversation)?;
+                contact::mark_verified(step, person()?, conversation)?;
                 Reply::Done
             }
-            None => return contact::wait_for_identity(step, id, command, account).map(|()| None),
+            None => return contact::wait_for_identity(step, id, command, person()?).map(|()| None),
         },
         Command::Resolve { .. } => Reply::Conversation { conversation, account },
         Command::Messages { before, limit, .. } => {
@@ -89,7 +95,20 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Logout
         | Command::Status
         | Command::Conversations
-        | Command::Message { .. } => return Ok(None),
+        | Command::Message { .. }
+        | Command::CreateGroup { .. }
+        | Command::AddMembers { .. }
+        | Command::RemoveMembers { .. }
+        | Command::SetAdmin { .. }
+        | Command::SetRules { .. }
+        | Command::Ban { .. }
+        | Command::Leave { .. }
+        | Command::CreateInvite { .. }
+        | Command::RevokeInvite { .. }
+        | Command::JoinByInvite { .. }
+        | Command::JoinRequests { .. }
+        | Command::AnswerJoinRequest { .. }
+        | Command::GroupInfo { .. } => return Ok(None),
     };
     Ok(Some(reply))
 }

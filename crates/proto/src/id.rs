@@ -11,7 +11,8 @@ macro_rules! id {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub struct $name(Uuid);
+        #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+        pub struct $name(#[cfg_attr(feature = "ts", ts(type = "string"))] Uuid);
 
         impl $name {
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -109,6 +110,16 @@ impl ConversationId {
     /// Notes to oneself: the one self chat of an account.
     pub fn self_chat(account: AccountId) -> Self {
         Self::direct(account, account)
+    }
+
+    /// Of a new group: random (UUIDv4).
+    pub fn group(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+
+    /// Whether it may be a group's. Those of direct conversations and self chats follow from accounts (UUIDv8).
+    pub fn may_be_group(&self) -> bool {
+        self.0.get_version_num() != 8
     }
 }
 

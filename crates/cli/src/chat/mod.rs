@@ -114,7 +114,7 @@ async fn ask(handle: &Handle, mut asked: mpsc::Receiver<(About, Command)>, answe
 impl<'a> Chat<'a> {
     async fn open(handle: &'a Handle, who: &Phone, questions: mpsc::Sender<(About, Command)>) -> Result<Self, Failure> {
         let (conversation, account) = match handle.call(Command::Resolve { who: who.peer() }).await? {
-            Reply::Conversation { conversation, account } => (conversation, account),
+            Reply::Conversation { conversation, account: Some(account) } => (conversation, account),
             other => return Err(unexpected(&other)),
         };
         let connection = crate::command::status(handle).await?.connection;

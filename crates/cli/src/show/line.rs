@@ -14,8 +14,16 @@ pub fn tick(tick: Tick) -> &'static str {
     }
 }
 
-pub fn notice(notice: Notice) -> &'static str {
+pub fn notice(notice: &Notice) -> &'static str {
     match notice {
+        Notice::GroupCreated { .. } => "The group was made.",
+        Notice::Added { .. } => "Somebody was added.",
+        Notice::Removed { .. } => "Somebody was removed.",
+        Notice::Left { .. } => "Somebody left.",
+        Notice::JoinedByLink { .. } => "Somebody joined by a link.",
+        Notice::AdminsChanged { .. } => "The group has other admins.",
+        Notice::RulesChanged { .. } => "The group has other rules.",
+        Notice::Distrusted => "A change of this group is not allowed by its rules: this device goes no further.",
         Notice::SafetyNumberChanged => {
             "The safety number changed: this person may have a new device. Compare it again to be sure."
         }
@@ -30,7 +38,7 @@ pub fn body(message: &Message) -> String {
         Body::Deleted if message.own => "(you deleted this message)".into(),
         Body::Deleted => "(this message was deleted)".into(),
         Body::Unreadable { why } => format!("(this message cannot be read here: {})", text::line(why)),
-        Body::Notice { notice: it } => format!("({})", notice(*it)),
+        Body::Notice { notice: it } => format!("({})", notice(it)),
         Body::Unknown => "(this message needs a newer version of Tidings)".into(),
     }
 }

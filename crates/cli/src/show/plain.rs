@@ -99,7 +99,7 @@ impl From<&view::Message> for Message {
             view::Body::Text { text } => (Kind::Text, Some(text.clone())),
             view::Body::Deleted => (Kind::Deleted, None),
             view::Body::Unreadable { why } => (Kind::Unreadable, Some(why.clone())),
-            view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(*notice).to_owned())),
+            view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(notice).to_owned())),
             view::Body::Unknown => (Kind::Unknown, None),
         };
         Self {
@@ -132,7 +132,7 @@ impl From<&view::Conversation> for Conversation {
     fn from(row: &view::Conversation) -> Self {
         Self {
             id: row.conversation.to_string(),
-            with: Person { account: row.account.to_string(), title: row.title.clone() },
+            with: Person { account: row.account.map(|it| it.to_string()).unwrap_or_default(), title: row.title.clone() },
             phone: row.phone.clone(),
             unread: row.unread,
             last: row.last.as_ref().map(Message::from),

@@ -35,12 +35,9 @@ impl Kind {
     }
 }
 
-/// `message.text` of a notice.
-pub(crate) fn notice_name(notice: Notice) -> &'static str {
-    match notice {
-        Notice::SafetyNumberChanged => "safety_number_changed",
-        Notice::HistoryMissing => "history_missing",
-    }
+/// `message.text` of a notice: JSON.
+fn notice_text(notice: &Notice) -> String {
+    serde_json::to_string(notice).expect("our types always serialize")
 }
 
 /// A row to be.
@@ -205,7 +202,7 @@ pub(crate) fn notice(
     about: AccountId,
     seq: u64,
     time_ms: u64,
-    notice: Notice,
+    notice: &Notice,
 ) -> Done {
     let message = step.fresh_id();
     let sender = Sender { account: about, device: step.me()?.sender.device };
@@ -218,7 +215,7 @@ pub(crate) fn notice(
             sender,
             time_ms,
             kind: Kind::Notice,
-            text: Some(notice_name(notice)),
+            text: Some(&notice_text(notice)),
             reply_to: None,
             digest: None,
             counts: false,

@@ -95,7 +95,7 @@ fn a_claimed_number_is_shown_only_if_the_server_confirms_it() {
     world.settle();
     let row = world.conversation(1);
     assert_eq!(row.phone, None);
-    assert_eq!(row.title, row.account.to_string());
+    assert_eq!(row.title, row.account.unwrap().to_string());
 }
 
 #[test]

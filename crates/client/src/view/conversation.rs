@@ -2,29 +2,53 @@
 
 use super::{Conversation, message};
 use crate::contact;
+use crate::conversation::{self, Row, Standing};
+use crate::group;
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, params};
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::{AccountId, ConversationId};
+
+const SELF_CHAT_TITLE: &str = "Notes to yourself";
+/// Of a group whose profile did not come yet.
+const GROUP_TITLE: &str = "Group";
 
 /// Most recently active first.
 pub(crate) fn list(step: &Step<'_>) -> Result<Vec<Conversation>, Stop> {
-    let rows: Vec<(ConversationId, AccountId)> = step
+    let rows: Vec<ConversationId> = step
         .tx
         .prepare_cached(
-            "SELECT conversation, account FROM conversation WHERE account IS NOT NULL
+            "SELECT conversation FROM conversation WHERE account IS NOT NULL OR (kind = 1 AND joined = 1)
              ORDER BY active_ms DESC, conversation",
         )?
-        .query_map([], |row| Ok((ConversationId::from_bytes(row.get(0)?), AccountId::from_bytes(row.get(1)?))))?
+        .query_map([], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
         .collect::<Result<_, _>>()?;
-    rows.into_iter().map(|(conversation, account)| one(step, conversation, account)).collect()
+    let mut conversations = Vec::with_capacity(rows.len());
+    for conversation in rows {
+        if let Some(row) = conversation::find(step.tx, conversation)? {
+            conversations.push(one(step, &row)?);
+        }
+    }
+    Ok(conversations)
 }
 
-fn one(step: &Step<'_>, conversation: ConversationId, account: AccountId) -> Result<Conversation, Stop> {
-    let contact = contact::find(step.tx, account)?;
+fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
+    let conversation = row.conversation;
+    let account = row.account.filter(|_| row.kind == ConversationKind::Direct);
+    let contact = match account {
+        Some(account) => contact::find(step.tx, account)?,
+        None => None,
+    };
     Ok(Conversation {
         conversation,
+        kind: row.kind,
         account,
-        title: title(step.tx, account)?,
+        title: match (row.kind, row.account) {
+            (ConversationKind::SelfChat, _) => SELF_CHAT_TITLE.into(),
+            (_, Some(account)) => title(step.tx, account)?,
+            (_, None) => group::profile::name(step.tx, conversation)?.unwrap_or_else(|| GROUP_TITLE.into()),
+        },
+        member: row.standing == Standing::Member,
         phone: contact.as_ref().and_then(|contact| contact.phone.clone()),
         unread: unread(step.tx, conversation)?,
         last: message::last(step, conversation)?,

@@ -1,13 +1,14 @@
 //! [`Message`]: what is in the database, with one's own changes that still wait in the outbox laid over it.
 
 use super::conversation::title;
-use super::{Body, Message, Notice, Position, Quote, Reaction, Tick};
+use super::notice;
+use super::{Body, Message, Position, Quote, Reaction, Tick};
 use crate::content::Content;
 use crate::db::schema::UNSENT;
-use crate::message::{Kind, notice_name};
+use crate::message::Kind;
 use crate::receipt;
 use crate::step::{Step, Stop};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
 /// Messages in one page.
@@ -91,7 +92,7 @@ pub(crate) fn page(
 
 fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
     let mut reactions = reactions(step, &stored)?;
-    let mut body = body(&stored);
+    let mut body = body(step.tx, &stored)?;
     let mut edited = stored.edited;
     overlay(step, &stored, &mut body, &mut edited, &mut reactions)?;
     let deleted = body == Body::Deleted;
@@ -118,21 +119,15 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
     })
 }
 
-fn body(stored: &Stored) -> Body {
+fn body(tx: &Connection, stored: &Stored) -> Result<Body, Stop> {
     let text = stored.text.clone().unwrap_or_default();
-    match stored.kind {
+    Ok(match stored.kind {
         Kind::Text => Body::Text { text },
         Kind::Deleted => Body::Deleted,
         Kind::Unreadable => Body::Unreadable { why: text },
         Kind::Unknown => Body::Unknown,
-        Kind::Notice => {
-            let known = [Notice::SafetyNumberChanged, Notice::HistoryMissing];
-            match known.into_iter().find(|notice| notice_name(*notice) == text) {
-                Some(notice) => Body::Notice { notice },
-                None => Body::Unknown,
-            }
-        }
-    }
+        Kind::Notice => notice::read(tx, &text)?.map_or(Body::Unknown, |notice| Body::Notice { notice }),
+    })
 }
 
 fn reactions(step: &Step<'_>, stored: &Stored) -> Result<Vec<Reaction>, Stop> {

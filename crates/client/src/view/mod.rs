@@ -2,13 +2,17 @@
 
 pub(crate) mod conversation;
 pub(crate) mod message;
+pub(crate) mod notice;
 pub(crate) mod status;
 
 use serde::{Deserialize, Serialize};
+use tidings_proto::entry::ConversationKind;
+use tidings_proto::group::{GroupRules, InviteKey, Who};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 
 /// Who and where this device is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
     pub account: Option<AccountId>,
     pub device: Option<DeviceId>,
@@ -23,12 +27,16 @@ pub struct Status {
 
 /// A row of the list of conversations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Conversation {
     pub conversation: ConversationId,
+    pub kind: ConversationKind,
     /// The other account of a direct conversation.
-    pub account: AccountId,
-    /// What to call it: a name from the profile, else the number, else the account id.
+    pub account: Option<AccountId>,
+    /// What to call it: a group's name; a name from the profile, else the number, else the account id.
     pub title: String,
+    /// False once one has left a group or was removed: it can be read, and no more.
+    pub member: bool,
     /// The other person's number, if they told it and the server confirms it.
     pub phone: Option<String>,
     pub unread: u64,
@@ -39,6 +47,7 @@ pub struct Conversation {
 
 /// Where a message stands in its conversation: by seq; what is not sent yet comes last, in the order it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Position {
     /// `u64::MAX` for what is not sent yet.
     pub seq: u64,
@@ -48,6 +57,7 @@ pub struct Position {
 
 /// A message as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     pub message: MessageId,
     pub conversation: ConversationId,
@@ -71,6 +81,7 @@ pub struct Message {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     Text {
@@ -90,15 +101,105 @@ pub enum Body {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     SafetyNumberChanged,
     /// Entries expired at the server before this device read them.
     HistoryMissing,
+    GroupCreated {
+        by: Person,
+    },
+    Added {
+        by: Person,
+        who: Vec<Person>,
+    },
+    Removed {
+        by: Person,
+        who: Vec<Person>,
+    },
+    Left {
+        who: Person,
+    },
+    JoinedByLink {
+        who: Person,
+    },
+    AdminsChanged {
+        by: Person,
+        named: Vec<Person>,
+        dismissed: Vec<Person>,
+    },
+    RulesChanged {
+        by: Person,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        posting: Option<Who>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        editing: Option<Who>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adding: Option<Who>,
+    },
+    /// The server passed on a change of the group that nobody was allowed to make: this device goes no further.
+    Distrusted,
+}
+
+/// Somebody, and what to call them now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Person {
+    pub account: AccountId,
+    #[serde(default)]
+    pub title: String,
+}
+
+/// All about a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Group {
+    pub conversation: ConversationId,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    /// SHA-256 of the picture, as its profile names it.
+    pub picture: Option<String>,
+    /// False once one has left or was removed.
+    pub member: bool,
+    pub members: Vec<Member>,
+    pub rules: GroupRules,
+    pub invites: Vec<InviteLink>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Member {
+    pub account: AccountId,
+    pub title: String,
+    pub admin: bool,
+    /// None of their devices can read now.
+    pub away: bool,
+    /// Since when this device knows them in the group, by the server's clock.
+    pub since_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct InviteLink {
+    pub key: InviteKey,
+    pub expires_s: Option<u64>,
+    pub approval: bool,
+    /// The link itself, on the device that made it.
+    pub token: Option<String>,
+}
+
+/// Somebody who waits to be let into a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct JoinRequest {
+    pub who: Person,
+    pub time_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Quote {
     pub message: MessageId,
     pub sender: AccountId,
@@ -107,6 +208,7 @@ pub struct Quote {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Reaction {
     pub account: AccountId,
     pub emoji: String,
@@ -114,6 +216,7 @@ pub struct Reaction {
 
 /// The promise that a message has reached; see the design's section on ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Tick {
     /// It will never be sent: [`Message::failure`] says why, and the text is kept.

@@ -32,7 +32,11 @@ CREATE INDEX contact_phone ON contact (phone) WHERE phone IS NOT NULL;
 
 CREATE TABLE conversation (
     conversation BLOB NOT NULL PRIMARY KEY,
-    -- The other account of a direct conversation; not known before this device is in the group.
+    -- conversation::Kind: 0 direct, 1 group, 2 self chat.
+    kind INTEGER NOT NULL,
+    -- conversation::Standing, of a group: 0 member, or about to be one; 1 left; 2 removed; 3 distrusted.
+    standing INTEGER NOT NULL DEFAULT 0,
+    -- The other account of a direct conversation, one's own in the self chat; not known before this device is in it.
     account BLOB,
     -- Whether the log exists at the server, as far as this device knows.
     created INTEGER NOT NULL DEFAULT 0,
@@ -47,7 +51,10 @@ CREATE TABLE conversation (
     -- Whether one's own profile went out here.
     profile_told INTEGER NOT NULL DEFAULT 0,
     -- When something last happened in it; orders the list.
-    active_ms INTEGER NOT NULL DEFAULT 0
+    active_ms INTEGER NOT NULL DEFAULT 0,
+    -- Of a group: what every other member has at least, as the newest plan told.
+    floor_delivered INTEGER NOT NULL DEFAULT 0,
+    floor_read INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX conversation_active ON conversation (active_ms);
 
@@ -144,10 +151,22 @@ CREATE TABLE watermark (
     PRIMARY KEY (conversation, account)
 ) WITHOUT ROWID;
 
+-- When whose watermark passed own messages: for message info. `kind`: 0 delivered, 1 read.
+CREATE TABLE watermark_move (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, account, kind, seq)
+) WITHOUT ROWID;
+
 -- Welcomes from the inbox whose commit was not seen in the conversation's log yet.
 CREATE TABLE pending_welcome (
     conversation BLOB NOT NULL,
     commit_id BLOB NOT NULL,
+    -- Who sent it.
+    account BLOB NOT NULL,
     payload BLOB NOT NULL,
     PRIMARY KEY (conversation, commit_id)
 );
@@ -162,6 +181,62 @@ CREATE TABLE job (
     next_try_ms INTEGER NOT NULL DEFAULT 0,
     UNIQUE (kind, subject)
 );
+
+-- group/member.rs: who is in a group, as its MLS state says.
+CREATE TABLE member (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    admin INTEGER NOT NULL,
+    away INTEGER NOT NULL,
+    -- The commit since which this device knows them in it: what was said before is not theirs to confirm.
+    since_seq INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, account)
+) WITHOUT ROWID;
+
+-- group/leave.rs: who left and still has leaves in the MLS group, with the proof for the commit that removes them.
+CREATE TABLE leaving (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    PRIMARY KEY (conversation, account)
+) WITHOUT ROWID;
+
+-- group/intent.rs: what is to be changed in a group, in order. `content`: Intent in JSON.
+CREATE TABLE intent (
+    intent INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    conversation BLOB NOT NULL,
+    content BLOB NOT NULL,
+    -- The own commit that does it, while there is one.
+    commit_id BLOB
+);
+CREATE INDEX intent_conversation ON intent (conversation, intent);
+
+-- group/join.rs: groups that this device comes into by a link, with the link's secret.
+CREATE TABLE joining (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    secret BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- group/invite.rs: the secrets of links that were made here.
+CREATE TABLE invite_secret (
+    conversation BLOB NOT NULL,
+    invite BLOB NOT NULL,
+    secret BLOB NOT NULL,
+    PRIMARY KEY (conversation, invite)
+) WITHOUT ROWID;
+
+-- group/profile.rs: how a group presents itself. `seq`: of the newest entry that said so.
+CREATE TABLE group_profile (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    name TEXT,
+    description TEXT,
+    picture TEXT,
+    -- The disappearing timer in seconds.
+    timer_s INTEGER,
+    seq INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- mls/held.rs: the MLS group of each conversation.
 CREATE TABLE mls_group (
