@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidings_proto::problem::Code;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ClientError {
     /// Log in first.

@@ -26,6 +26,7 @@ const LEAVE_CONTEXT: &[u8] = b"tidings leave v1";
 
 /// Who may do something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
@@ -36,6 +37,7 @@ pub enum Who {
 
 /// What holds in a group from one commit to the next. Lists are sorted and have nobody twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupRules {
     /// At least one, as long as anybody is in the group.
@@ -61,6 +63,7 @@ pub struct GroupRules {
 
 /// A link that lets people in. The link holds the secret half of `key`, which the server never sees.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invite {
     pub key: InviteKey,
@@ -76,6 +79,7 @@ pub struct Invite {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, format = Byte))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(type = "string"))]
 #[serde(try_from = "Payload", into = "Payload")]
 pub struct InviteKey(pub [u8; 32]);
 

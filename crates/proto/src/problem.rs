@@ -10,6 +10,7 @@ macro_rules! codes {
         /// What went wrong.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
         }

@@ -1,0 +1,224 @@
+// Made from the Rust types of crates/client: `UPDATE_TYPES=1 cargo test -p tidings-client types`. Do not edit.
+// Times are milliseconds since 1970. A `seq` of what is not sent yet is beyond what a number holds exactly.
+
+/**
+ * A person. Random.
+ */
+export type AccountId = string;
+
+export type Body = { "text": { text: string, } } | "deleted" | { "unreadable": { why: string, } } | { "notice": { notice: Notice, } } | "unknown";
+
+export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_person": { phone: string, } } | "no_such_conversation" | "no_such_message" | { "not_allowed": { why: string, } } | { "too_long": { bytes: number, max: number, } } | "offline" | { "refused": { code: Code, detail: string, retry_after_ms: number | null, } } | { "database": { detail: string, } };
+
+/**
+ * What went wrong.
+ */
+export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
+
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } };
+
+export type Connection = "offline" | "connecting" | "catching_up" | "live";
+
+/**
+ * A row of the list of conversations.
+ */
+export type Conversation = { conversation: ConversationId, kind: ConversationKind, 
+/**
+ * The other account of a direct conversation.
+ */
+account: AccountId | null, 
+/**
+ * What to call it: a group's name; a name from the profile, else the number, else the account id.
+ */
+title: string, 
+/**
+ * False once one has left a group or was removed: it can be read, and no more.
+ */
+member: boolean, 
+/**
+ * The other person's number, if they told it and the server confirms it.
+ */
+phone: string | null, unread: number, last: Message | null, blocked: boolean, verified: boolean, };
+
+/**
+ * A conversation. For a direct one it follows from its two accounts, see [`ConversationId::direct`].
+ */
+export type ConversationId = string;
+
+export type ConversationKind = "direct" | "group" | "self";
+
+/**
+ * One installation of an account. Random.
+ */
+export type DeviceId = string;
+
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "connection": { state: Connection, } } | "caught_up" | { "logged_out": { reason: string, } };
+
+/**
+ * All about a group.
+ */
+export type Group = { conversation: ConversationId, name: string | null, description: string | null, 
+/**
+ * SHA-256 of the picture, as its profile names it.
+ */
+picture: string | null, 
+/**
+ * False once one has left or was removed.
+ */
+member: boolean, members: Array<Member>, rules: GroupRules, invites: Array<InviteLink>, };
+
+/**
+ * What holds in a group from one commit to the next. Lists are sorted and have nobody twice.
+ */
+export type GroupRules = { 
+/**
+ * At least one, as long as anybody is in the group.
+ */
+admins: Array<AccountId>, 
+/**
+ * Who may send messages that count; `Admins`: announcements only. Reactions are free to all.
+ */
+posting: Who, 
+/**
+ * Who may change name, picture, description and the disappearing timer.
+ */
+editing: Who, 
+/**
+ * Who may add people.
+ */
+adding: Who, 
+/**
+ * Who cannot come in, whoever adds them.
+ */
+banned?: Array<AccountId>, 
+/**
+ * Members none of whose devices has a leaf now (all were logged out): they come back by external commit.
+ */
+away?: Array<AccountId>, invites?: Array<Invite>, };
+
+/**
+ * A link that lets people in. The link holds the secret half of `key`, which the server never sees.
+ */
+export type Invite = { key: InviteKey, 
+/**
+ * Seconds since 1970; absent: until revoked.
+ */
+expires_s?: number | null, 
+/**
+ * An admin has to approve who comes by this link.
+ */
+approval?: boolean, };
+
+/**
+ * The public half of an invite (Ed25519, 32 bytes): its name.
+ */
+export type InviteKey = string;
+
+export type InviteLink = { key: InviteKey, expires_s: number | null, approval: boolean, 
+/**
+ * The link itself, on the device that made it.
+ */
+token: string | null, };
+
+/**
+ * Somebody who waits to be let into a group.
+ */
+export type JoinRequest = { who: Person, time_ms: number, };
+
+export type Member = { account: AccountId, title: string, admin: boolean, 
+/**
+ * None of their devices can read now.
+ */
+away: boolean, 
+/**
+ * Since when this device knows them in the group, by the server's clock.
+ */
+since_ms: number, };
+
+/**
+ * A message as it is shown.
+ */
+export type Message = { message: MessageId, conversation: ConversationId, position: Position, sender: AccountId, 
+/**
+ * As in [`Conversation::title`]; "You" is the caller's to say.
+ */
+sender_title: string, own: boolean, 
+/**
+ * The server's time, or the local one while it waits.
+ */
+time_ms: number, body: Body, reply_to: Quote | null, 
+/**
+ * Emoji and who gave it, in the order they came.
+ */
+reactions: Array<Reaction>, edited: boolean, 
+/**
+ * Of one's own messages.
+ */
+tick: Tick | null, 
+/**
+ * Why it will never be sent ([`Tick::Failed`]), for people.
+ */
+failure?: string | null, };
+
+/**
+ * Made by the sending client, once per message (UUIDv7, RFC 9562). With the sending device it is the idempotency key.
+ */
+export type MessageId = string;
+
+export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | "distrusted";
+
+/**
+ * Whom a command is about.
+ */
+export type Peer = { "phone": string } | { "account": AccountId } | { "conversation": ConversationId } | "me";
+
+/**
+ * Somebody, and what to call them now.
+ */
+export type Person = { account: AccountId, title: string, };
+
+/**
+ * Where a message stands in its conversation: by seq; what is not sent yet comes last, in the order it was written.
+ */
+export type Position = { 
+/**
+ * `u64::MAX` for what is not sent yet.
+ */
+seq: number, 
+/**
+ * Order among those.
+ */
+local: number, };
+
+export type Quote = { message: MessageId, sender: AccountId, 
+/**
+ * The beginning of the text, if it is here.
+ */
+text: string | null, };
+
+export type Reaction = { account: AccountId, emoji: string, };
+
+export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_s: number, } } | { "logged_in": { account: AccountId, device: DeviceId, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+
+/**
+ * Who and where this device is.
+ */
+export type Status = { account: AccountId | null, device: DeviceId | null, phone: string | null, connection: Connection, 
+/**
+ * Messages that wait to be sent.
+ */
+outbox: number, 
+/**
+ * What changes messages (reactions, edits, deletions) and waits to be sent.
+ */
+changes: number, unread: number, };
+
+/**
+ * The promise that a message has reached; see the design's section on ticks.
+ */
+export type Tick = "failed" | "clock" | "sent" | "delivered" | "read";
+
+/**
+ * Who may do something.
+ */
+export type Who = "members" | "admins";
