@@ -6,6 +6,7 @@ use ed25519_dalek::SigningKey;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tidings_proto::credential::Credential;
@@ -50,7 +51,8 @@ pub struct Pair {
 pub struct People<'a> {
     http: Client,
     target: &'a Target,
-    first_number: u64,
+    /// Each number signs up once, for a second code would have to wait.
+    next_number: Cell<u64>,
 }
 
 impl<'a> People<'a> {
@@ -61,14 +63,15 @@ impl<'a> People<'a> {
             .build()
             .setup("making the HTTP client")?;
         // A server that has seen a run before should not see the same numbers again.
-        Ok(Self { http, target, first_number: rand::random_range(0..40_000_000) })
+        Ok(Self { http, target, next_number: Cell::new(rand::random_range(0..40_000_000)) })
     }
 
     /// Signs accounts up; `with_credential` also makes them able to receive.
     pub async fn sign_up(&self, count: usize, with_credential: bool) -> Result<Vec<Person>> {
         let mut people = Vec::with_capacity(count);
-        let mut stream = stream::iter(0..count as u64)
-            .map(|number| self.sign_up_one(self.first_number + number, with_credential))
+        let first = self.next_number.replace(self.next_number.get() + count as u64);
+        let mut stream = stream::iter(first..first + count as u64)
+            .map(|number| self.sign_up_one(number, with_credential))
             .buffered(PARALLEL);
         while let Some(person) = stream.next().await {
             people.push(person?);
