@@ -6,6 +6,7 @@ use rand_chacha::rand_core::SeedableRng;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 use tidings_client::db::Db;
+use tidings_client::mls::join::Entrance;
 use tidings_client::mls::key_package::Invitee;
 use tidings_client::mls::message::Processed;
 use tidings_client::mls::{CommitBundle, Identity, Mls, MlsError};
@@ -80,7 +81,7 @@ impl World {
         if joined {
             let welcome = world.creation.welcomes[0].payload.clone();
             let kind = ConversationKind::Direct;
-            world.second.call(|mls, tx| mls.join(tx, conversation(), kind, welcome.as_slice()));
+            world.second.call(|mls, tx| mls.join(tx, conversation(), kind, welcome.as_slice(), None));
         }
         world
     }
@@ -97,7 +98,7 @@ fn with<T>(world: &'static LocalKey<RefCell<World>>, work: impl FnOnce(&mut Worl
 
 /// The payload of an entry of the log. Nobody but the members can make one that reads as a message.
 pub fn process(payload: &[u8]) {
-    with(&FRIENDS, |world| match world.second.attempt(|mls, tx| mls.process(tx, conversation(), payload)) {
+    with(&FRIENDS, |world| match world.second.attempt(|mls, tx| mls.process(tx, conversation(), payload, None)) {
         Ok(Processed::Message { plaintext, .. }) => assert_eq!(plaintext, SAID, "a forged message was accepted"),
         Ok(Processed::Own) => panic!("a message of its own that it never made"),
         Ok(Processed::Commit(_)) | Err(_) => {}
@@ -108,7 +109,7 @@ pub fn process(payload: &[u8]) {
 pub fn welcome(welcome: &[u8]) {
     with(&STRANGERS, |world| {
         // Most end in an error, of whatever kind.
-        let _ = world.second.attempt(|mls, tx| mls.join(tx, conversation(), ConversationKind::Direct, welcome));
+        let _ = world.second.attempt(|mls, tx| mls.join(tx, conversation(), ConversationKind::Direct, welcome, None));
     });
 }
 
@@ -116,7 +117,7 @@ pub fn welcome(welcome: &[u8]) {
 pub fn group_info(info: &[u8]) {
     with(&FRIENDS, |world| {
         let kind = ConversationKind::Direct;
-        let _ = world.second.attempt(|mls, tx| mls.join_external(tx, conversation(), kind, info));
+        let _ = world.second.attempt(|mls, tx| mls.join_external(tx, conversation(), kind, &Entrance { group_info: info, tree: None, invite: None }));
     });
 }
 

@@ -72,7 +72,7 @@ fn main() {
     });
     println!("{:<58} {:>8} bytes", "message of 100 bytes", messages[0].len());
     measure("decrypt, in one transaction, in memory", MESSAGES, || {
-        b.call(|mls, tx| messages.iter().try_for_each(|message| mls.process(tx, conversation, message).map(drop)))
+        b.call(|mls, tx| messages.iter().try_for_each(|message| mls.process(tx, conversation, message, None).map(drop)))
     });
     measure("encrypt, stored", 200, || {
         for _ in 0..200 {
@@ -86,7 +86,7 @@ fn main() {
     });
     let update = measure("self-update, stored", 1, || a.call(|mls, tx| mls.self_update(tx, conversation)));
     println!("{:<58} {:>8} bytes", "self-update", update.payload.len());
-    measure("process it, in memory", 1, || b.call(|mls, tx| mls.process(tx, conversation, &update.payload)));
+    measure("process it, in memory", 1, || b.call(|mls, tx| mls.process(tx, conversation, &update.payload, None)));
     for device in [&a, &b] {
         let bytes: u64 = device
             .db

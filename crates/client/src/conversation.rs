@@ -33,8 +33,7 @@ pub(crate) enum Standing {
     Distrusted = 3,
 }
 
-const COLUMNS: &str =
-    "conversation, account, created, joined, cursor, epoch, read, profile_told, kind, standing";
+const COLUMNS: &str = "conversation, account, created, joined, cursor, epoch, read, profile_told, kind, standing";
 
 /// Which kind of conversation an id names, as seen from one's own account.
 pub(crate) fn kind(own: AccountId, conversation: ConversationId) -> ConversationKind {

@@ -14,6 +14,7 @@ use crate::memory::Hold;
 use crate::message;
 use crate::mls::MlsError;
 use crate::mls::message::Processed;
+use crate::mls::rules::Declared;
 use crate::outbox;
 use crate::own_commit;
 use crate::receipt;
@@ -160,7 +161,7 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
         message::unreadable(step, entry, "this device had lost its keys")?;
         return Ok(Went::On);
     };
-    match step.mls()?.process(step.tx, conversation, payload) {
+    match step.mls()?.process(step.tx, conversation, payload, None) {
         Ok(Processed::Message { sender, plaintext }) => {
             if sender.account != entry.sender.account || sender.device != entry.sender.device {
                 message::unreadable(step, entry, "the server names another sender than the message itself")?;
@@ -219,7 +220,8 @@ fn committed(
     if row.epoch.is_none() {
         return not_in_group(step, conversation, row.joined);
     }
-    match step.mls()?.process(step.tx, conversation, payload) {
+    let declared = Declared { change, time_s: entry.time_ms / 1_000 };
+    match step.mls()?.process(step.tx, conversation, payload, Some(declared)) {
         Ok(Processed::Commit(committed)) => {
             membership::took_effect(step, conversation, &committed, entry.seq, entry.time_ms)?;
         }

@@ -96,7 +96,7 @@ pub(crate) fn took_effect(
 /// Joins by the welcome that belongs to this commit. `false`: there is none that can be used.
 pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Result<bool, Stop> {
     let Some(welcome) = take_welcome(step, conversation, entry.message_id)? else { return Ok(false) };
-    match step.mls()?.join(step.tx, conversation, ConversationKind::Direct, &welcome) {
+    match step.mls()?.join(step.tx, conversation, ConversationKind::Direct, &welcome, None) {
         Ok(Joined { epoch, members }) => {
             own_commit::delete(step.tx, conversation)?;
             job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;

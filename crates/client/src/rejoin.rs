@@ -11,6 +11,7 @@ use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
 use crate::memory::{Hold, Purpose};
 use crate::mls::MlsError;
+use crate::mls::join::Entrance;
 use crate::own_commit;
 use crate::step::{Done, Step, Stop};
 use rusqlite::Connection;
@@ -79,7 +80,8 @@ pub(crate) fn group_info(
         }
     };
     let kind = ConversationKind::Direct;
-    match step.mls()?.join_external(step.tx, conversation, kind, info.group_info.as_slice()) {
+    let entrance = Entrance { group_info: info.group_info.as_slice(), tree: None, invite: None };
+    match step.mls()?.join_external(step.tx, conversation, kind, &entrance) {
         Ok((_, bundle)) => {
             let message = step.fresh_id();
             own_commit::put(step.tx, &bundle.into_frame(conversation, message))?;

@@ -17,8 +17,10 @@ pub struct CommitBundle {
     pub change: Change,
     /// One for each added device, except this one.
     pub welcomes: Vec<frame::Welcome>,
-    /// Of the new epoch, with the ratchet tree.
+    /// Of the new epoch; with the ratchet tree if it is no group's.
     pub group_info: Vec<u8>,
+    /// Of a new group: the GroupInfo of epoch 0, with its ratchet tree.
+    pub origin: Option<Vec<u8>>,
 }
 
 impl CommitBundle {
@@ -32,7 +34,7 @@ impl CommitBundle {
             change: self.change,
             welcomes: self.welcomes,
             group_info: self.group_info.into(),
-            origin: None,
+            origin: self.origin.map(Into::into),
         }
     }
 
@@ -55,6 +57,7 @@ impl CommitBundle {
             change,
             welcomes,
             group_info: MlsMessageOut::from(group_info).to_bytes().map_err(MlsError::internal)?,
+            origin: None,
         })
     }
 }

@@ -31,6 +31,10 @@ pub enum MlsError {
     /// group cannot go on here; rejoin by external commit. A welcome: void.
     #[error("not valid: {why}")]
     Invalid { why: String },
+    /// A group's commit that its rules forbid, or that is not what the server says it is. It is in the log all the same,
+    /// so the server does not keep the rules either: follow the group no further.
+    #[error("against the rules of the group: {why}")]
+    Denied { why: String },
     /// The key package of this device does not verify, is too old, or belongs to somebody else: leave it out.
     #[error("the key package of {} is not valid: {why}", device.device)]
     BadKeyPackage { device: Sender, why: String },

@@ -9,17 +9,20 @@ use super::held::{Row, read_row};
 use super::identity::sender;
 use super::key_package::{Invitee, lifetime};
 use super::policy::{self, Author, Effect, Rules};
+use super::rules::{self, Declared, context_extensions};
 use super::storage::Storage;
 use super::{Mls, atomically};
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, GroupId, KeyPackage,
-    LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
-    SenderRatchetConfiguration,
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, Extensions,
+    GroupContext, GroupId, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
+    ProtocolVersion, SenderRatchetConfiguration,
 };
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Change, ConversationKind, Sender};
+use tidings_proto::group::{EXTENSION_TYPE, GroupRules, LeaveProof};
 use tidings_proto::id::ConversationId;
 
 /// 0x004F: X25519 with ML-KEM-768 (X-Wing), AES-128-GCM, SHA-256, Ed25519.
@@ -57,12 +60,16 @@ pub struct Committed {
     pub updated: Vec<Credential>,
     /// This device is not in the group any more.
     pub removed_self: bool,
+    /// With `removed_self`, in a group: neither is this account; it is not even kept as a member without a device.
+    pub expelled: bool,
+    /// The group's rules from here on, if they changed.
+    pub rules: Option<GroupRules>,
 }
 
 impl Committed {
     pub(super) fn new(epoch: u64, own: bool, removed_self: bool, effect: Effect) -> Self {
-        let Effect { author, added, removed, updated } = effect;
-        Self { epoch, author, own, added, removed, updated, removed_self }
+        let Effect { author, added, removed, updated, rules } = effect;
+        Self { epoch, author, own, added, removed, updated, removed_self, expelled: false, rules }
     }
 }
 
@@ -77,11 +84,40 @@ impl Mls {
         invitees: &[Invitee<'_>],
         now_s: u64,
     ) -> Result<CommitBundle, MlsError> {
+        self.create_with(connection, conversation, kind, Extensions::empty(), invitees, now_s)
+    }
+
+    /// The same for a group with rules, of which this account must be the only admin.
+    pub fn create_group(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        rules: &GroupRules,
+        invitees: &[Invitee<'_>],
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        let extensions = context_extensions(rules)?;
+        let kind = ConversationKind::Group;
+        let mut bundle = self.create_with(connection, conversation, kind, extensions, invitees, now_s)?;
+        bundle.change.rules = Some(rules.clone());
+        Ok(bundle)
+    }
+
+    fn create_with(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        kind: ConversationKind,
+        context: Extensions<GroupContext>,
+        invitees: &[Invitee<'_>],
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
         atomically(connection, || {
             self.delete(connection, conversation)?;
             let group_id = group_id(conversation, 0);
             let group = MlsGroup::builder()
                 .with_group_id(group_id.clone())
+                .with_group_context_extensions(context)
                 .ciphersuite(CIPHERSUITE)
                 .with_capabilities(capabilities())
                 .lifetime(lifetime(now_s))
@@ -89,16 +125,38 @@ impl Mls {
                 .padding_size(PADDING_BYTES)
                 .max_past_epochs(0)
                 .number_of_resumption_psks(0)
-                .use_ratchet_tree_extension(true)
+                .use_ratchet_tree_extension(carries_tree(kind))
                 .sender_ratchet_configuration(ratchet())
                 .build(&self.provider(connection), &self.identity, self.credential_with_key())
                 .map_err(MlsError::internal)?;
             let row = Row::new(group_id, kind);
+            let origin = match kind {
+                ConversationKind::Group => Some(self.origin(&group)?),
+                ConversationKind::Direct | ConversationKind::SelfChat => None,
+            };
             let mut bundle = self.commit(connection, conversation, row, group, Intent::Add(invitees), now_s)?;
+            bundle.origin = origin;
             bundle.change.create = Some(kind);
             bundle.change.added.insert(0, self.identity.sender());
             Ok(bundle)
         })
+    }
+
+    /// The group as it begins, with its tree of one leaf: from there on the server follows it.
+    fn origin(&self, group: &MlsGroup) -> Result<Vec<u8>, MlsError> {
+        let info = group.export_group_info(&self.crypto, &self.identity, true).map_err(MlsError::internal)?;
+        info.to_bytes().map_err(MlsError::internal)
+    }
+
+    /// Changes a group: all of it, or nothing.
+    pub fn change_group(
+        &self,
+        connection: &Connection,
+        conversation: ConversationId,
+        change: &GroupChange<'_>,
+        now_s: u64,
+    ) -> Result<CommitBundle, MlsError> {
+        self.change(connection, conversation, Intent::Group(change), now_s)
     }
 
     /// Adds devices.
@@ -135,7 +193,7 @@ impl Mls {
             let effect = if row.joining {
                 // Whom it replaced is not known any more, and would be nobody but this device itself.
                 let own = self.identity.credential.clone();
-                Effect { author: own.clone(), added: vec![own], removed: vec![], updated: vec![] }
+                Effect { author: own.clone(), added: vec![own], removed: vec![], updated: vec![], rules: None }
             } else {
                 let staged = group.pending_commit().ok_or(MlsError::Replay)?;
                 let author = Author::Member(group.own_leaf_index());
@@ -250,6 +308,10 @@ impl Mls {
         let provider = self.provider(connection);
         let epoch = group.epoch().as_u64();
         let (packages, removed) = self.plan(&group, intent, now_s)?;
+        let (rules, left) = match intent {
+            Intent::Group(change) => (change.rules, change.left),
+            _ => (None, &[][..]),
+        };
         let mut joiners = Vec::with_capacity(packages.len());
         for (device, package) in &packages {
             joiners.push((*device, self.key_package_ref(package)?));
@@ -258,50 +320,76 @@ impl Mls {
             create: None,
             added: joiners.iter().map(|(device, _)| *device).collect(),
             removed: removed.iter().map(|(_, device)| *device).collect(),
+            rules: rules.cloned(),
+            left: left.to_vec(),
             ..Change::default()
         };
-        let messages = group
+        let mut builder = group
             .commit_builder()
             .consume_proposal_store(false)
             .force_self_update(true)
             .propose_adds(packages.into_iter().map(|(_, package)| package))
-            .propose_removals(removed.into_iter().map(|(index, _)| index))
+            .propose_removals(removed.into_iter().map(|(index, _)| index));
+        if let Some(rules) = rules {
+            builder =
+                builder.propose_group_context_extensions(context_extensions(rules)?).map_err(MlsError::internal)?;
+        }
+        let messages = builder
             .load_psks(&provider.storage)
             .map_err(MlsError::internal)?
+            .create_group_info(true)
+            .use_ratchet_tree_extension(carries_tree(row.kind))
             .build(provider.random, provider.crypto, &self.identity, |_| true)
             .map_err(MlsError::invalid)?
             .stage_commit(&provider)
             .map_err(MlsError::internal)?;
         let staged = group.pending_commit().ok_or_else(|| MlsError::internal("no commit after staging one"))?;
         let author = Author::Member(group.own_leaf_index());
-        policy::check_commit(&group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
+        let effect = policy::check_commit(&group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
+        if row.kind == ConversationKind::Group && !self.is_lawless() {
+            let declared = Declared { change: &change, time_s: now_s };
+            rules::judge(conversation, &group, author, &effect, declared, &self.verified)?;
+        }
         let bundle = CommitBundle::new(epoch, change, &joiners, messages)?;
         let row = Row { pending: Some(fingerprint(&bundle.payload)), ..row };
         self.hold(connection, conversation, row, group)?;
         Ok(bundle)
     }
 
+    #[cfg(not(test))]
+    fn is_lawless(&self) -> bool {
+        false
+    }
+
+    #[cfg(test)]
+    fn is_lawless(&self) -> bool {
+        self.lawless.get()
+    }
+
     fn plan(&self, group: &MlsGroup, intent: Intent<'_>, now_s: u64) -> Result<Plan, MlsError> {
         match intent {
-            Intent::Add(invitees) => {
-                let packages = invitees
-                    .iter()
-                    .map(|invitee| Ok((invitee.device, self.check_key_package(*invitee, now_s)?)))
-                    .collect::<Result<_, MlsError>>()?;
-                Ok((packages, vec![]))
-            }
-            Intent::Remove(devices) => {
-                let mut removed = Vec::new();
-                for member in group.members() {
-                    let device = sender(&self.verified.read(&member.credential)?);
-                    if devices.contains(&device) && member.index != group.own_leaf_index() {
-                        removed.push((member.index, device));
-                    }
-                }
-                Ok((vec![], removed))
-            }
+            Intent::Add(invitees) => Ok((self.packages(invitees, now_s)?, vec![])),
+            Intent::Remove(devices) => Ok((vec![], self.indexes(group, devices)?)),
             Intent::Update => Ok((vec![], vec![])),
+            Intent::Group(change) => Ok((self.packages(change.add, now_s)?, self.indexes(group, change.remove)?)),
         }
+    }
+
+    fn packages(&self, invitees: &[Invitee<'_>], now_s: u64) -> Result<Vec<(Sender, KeyPackage)>, MlsError> {
+        invitees.iter().map(|invitee| Ok((invitee.device, self.check_key_package(*invitee, now_s)?))).collect()
+    }
+
+    /// Where these devices' leaves are, without one's own.
+    fn indexes(&self, group: &MlsGroup, devices: &[Sender]) -> Result<Vec<(LeafNodeIndex, Sender)>, MlsError> {
+        let devices: BTreeSet<&Sender> = devices.iter().collect();
+        let mut removed = Vec::new();
+        for member in group.members().filter(|member| member.index != group.own_leaf_index()) {
+            let device = sender(&self.verified.read(&member.credential)?);
+            if devices.contains(&device) {
+                removed.push((member.index, device));
+            }
+        }
+        Ok(removed)
     }
 
     pub(super) fn rules(&self, conversation: ConversationId, kind: ConversationKind) -> Rules {
@@ -322,6 +410,23 @@ enum Intent<'a> {
     Add(&'a [Invitee<'a>]),
     Remove(&'a [Sender]),
     Update,
+    Group(&'a GroupChange<'a>),
+}
+
+/// What one commit does to a group.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupChange<'a> {
+    pub add: &'a [Invitee<'a>],
+    /// Devices that are not in it are left out.
+    pub remove: &'a [Sender],
+    pub rules: Option<&'a GroupRules>,
+    /// Of those among the removed who left.
+    pub left: &'a [LeaveProof],
+}
+
+/// In a group a joiner gets the ratchet tree from the server; elsewhere it is in welcomes and GroupInfos.
+pub(super) fn carries_tree(kind: ConversationKind) -> bool {
+    kind != ConversationKind::Group
 }
 
 /// Packages to add, and leaves to remove.
@@ -332,19 +437,19 @@ pub(super) fn capabilities() -> Capabilities {
     Capabilities::new(
         Some(&[ProtocolVersion::Mls10]),
         Some(&[CIPHERSUITE]),
-        Some(&[ExtensionType::LastResort]),
+        Some(&[ExtensionType::LastResort, ExtensionType::Unknown(EXTENSION_TYPE)]),
         Some(&[]),
         Some(&[CredentialType::Basic]),
     )
 }
 
-pub(super) fn join_config() -> MlsGroupJoinConfig {
+pub(super) fn join_config(kind: ConversationKind) -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
         .padding_size(PADDING_BYTES)
         .max_past_epochs(0)
         .number_of_resumption_psks(0)
-        .use_ratchet_tree_extension(true)
+        .use_ratchet_tree_extension(carries_tree(kind))
         .sender_ratchet_configuration(ratchet())
         .build()
 }

@@ -2,20 +2,22 @@
 
 use super::bundle::CommitBundle;
 use super::error::MlsError;
-use super::group::{self, CIPHERSUITE, capabilities, join_config};
+use super::group::{self, CIPHERSUITE, capabilities, carries_tree, join_config};
 use super::held::{Row, read_row};
+use super::rules;
 use super::storage::StorageError;
 use super::{Mls, atomically};
 use openmls::messages::group_info::VerifiableGroupInfo;
 use openmls::prelude::JoinBuilder;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, StagedWelcome, Welcome,
-    WelcomeError,
+    LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, Proposal, RatchetTreeIn,
+    StagedWelcome, Welcome, WelcomeError,
 };
 use rusqlite::Connection;
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Change, ConversationKind};
+use tidings_proto::group::JoinProof;
 use tidings_proto::id::ConversationId;
 use tidings_proto::limit;
 
@@ -28,8 +30,18 @@ pub struct Joined {
     pub members: Vec<Credential>,
 }
 
+/// Where an external commit begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrance<'a> {
+    pub group_info: &'a [u8],
+    /// Of a group: the ratchet tree that belongs to the GroupInfo.
+    pub tree: Option<&'a [u8]>,
+    /// Of a group that one is no member of.
+    pub invite: Option<&'a JoinProof>,
+}
+
 impl Mls {
-    /// Joins by welcome. A group of the same conversation that is behind it is replaced: a creation that lost its race,
+    /// Joins by welcome. `tree`: of a group, as of the commit that the welcome belongs to. A group of the same conversation that is behind it is replaced: a creation that lost its race,
     /// a device that was added again. Call it only if the log has the commit that the welcome belongs to.
     pub fn join(
         &self,
@@ -37,19 +49,22 @@ impl Mls {
         conversation: ConversationId,
         kind: ConversationKind,
         welcome: &[u8],
+        tree: Option<&[u8]>,
     ) -> Result<Joined, MlsError> {
         let welcome = read_welcome(welcome)?;
+        let tree = tree.map(read_tree).transpose()?;
         atomically(connection, || {
             let provider = self.provider(connection);
-            let processed = ProcessedWelcome::new_from_welcome(&provider, &join_config(), welcome).map_err(refused)?;
+            let processed =
+                ProcessedWelcome::new_from_welcome(&provider, &join_config(kind), welcome).map_err(refused)?;
             let info = processed.unverified_group_info();
             self.check_successor(connection, conversation, info)?;
             self.delete(connection, conversation)?;
-            let staged = JoinBuilder::new(&provider, processed)
-                .skip_lifetime_validation()
-                .replace_old_group()
-                .build()
-                .map_err(refused)?;
+            let mut builder = JoinBuilder::new(&provider, processed).skip_lifetime_validation().replace_old_group();
+            if let Some(tree) = tree {
+                builder = builder.with_ratchet_tree(tree);
+            }
+            let staged = builder.build().map_err(refused)?;
             let members = self.check_joined(conversation, kind, &staged)?;
             let group = staged.into_group(&provider).map_err(refused)?;
             let joined = Joined { epoch: group.epoch().as_u64(), members };
@@ -66,9 +81,10 @@ impl Mls {
         connection: &Connection,
         conversation: ConversationId,
         kind: ConversationKind,
-        group_info: &[u8],
+        from: &Entrance<'_>,
     ) -> Result<(Joined, CommitBundle), MlsError> {
-        let info = read_group_info(group_info)?;
+        let info = read_group_info(from.group_info)?;
+        let tree = from.tree.map(read_tree).transpose()?;
         atomically(connection, || {
             if group::generation(info.group_id(), conversation).is_none() {
                 return Err(MlsError::invalid("a GroupInfo of another conversation"));
@@ -76,22 +92,40 @@ impl Mls {
             self.delete(connection, conversation)?;
             let provider = self.provider(connection);
             let epoch = info.epoch().as_u64();
-            let (group, messages) = MlsGroup::external_commit_builder()
-                .with_config(join_config())
-                .skip_lifetime_validation()
+            let mut builder =
+                MlsGroup::external_commit_builder().with_config(join_config(kind)).skip_lifetime_validation();
+            if let Some(tree) = tree {
+                builder = builder.with_ratchet_tree(tree);
+            }
+            let mut replaces = false;
+            let (group, messages) = builder
                 .build_group(&provider, info, self.credential_with_key())
                 .map_err(MlsError::invalid)?
                 .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(capabilities()).build())
                 .load_psks(&provider.storage)
                 .map_err(MlsError::internal)?
                 .create_group_info(true)
-                .use_ratchet_tree_extension(true)
-                .build(provider.random, provider.crypto, &self.identity, |_| true)
+                .use_ratchet_tree_extension(carries_tree(kind))
+                .build(provider.random, provider.crypto, &self.identity, |queued| {
+                    replaces |= matches!(queued.proposal(), Proposal::Remove(_));
+                    true
+                })
                 .map_err(MlsError::invalid)?
                 .finalize(&provider)
                 .map_err(MlsError::internal)?;
             let members = self.rules(conversation, kind).check_members(group.members(), &self.verified)?;
-            let change = Change { added: vec![self.identity.sender()], external: true, ..Change::default() };
+            if kind == ConversationKind::Group {
+                rules::of_group(&group)?;
+            }
+            let own = self.identity.sender();
+            let change = Change {
+                added: vec![own],
+                // A direct conversation's server does not look at it.
+                removed: if replaces && kind == ConversationKind::Group { vec![own] } else { vec![] },
+                external: true,
+                invite: from.invite.cloned(),
+                ..Change::default()
+            };
             let bundle = CommitBundle::new(epoch, change, &[], messages)?;
             let joined = Joined { epoch: group.epoch().as_u64(), members };
             let pending = Some(group::fingerprint(&bundle.payload));
@@ -134,6 +168,9 @@ impl Mls {
         if staged.group_context().ciphersuite() != CIPHERSUITE {
             return Err(MlsError::invalid("a group of another ciphersuite"));
         }
+        if kind == ConversationKind::Group {
+            rules::of_context(staged.group_context())?;
+        }
         let members = self.rules(conversation, kind).check_members(staged.members(), &self.verified)?;
         if members.contains(&self.identity.credential) {
             Ok(members)
@@ -164,6 +201,14 @@ fn read_group_info(bytes: &[u8]) -> Result<VerifiableGroupInfo, MlsError> {
         MlsMessageBodyIn::GroupInfo(_) => Err(MlsError::invalid("a group of another ciphersuite")),
         _ => Err(MlsError::invalid("it is no GroupInfo")),
     }
+}
+
+/// RFC 9420 section 12.4.3.3.
+fn read_tree(bytes: &[u8]) -> Result<RatchetTreeIn, MlsError> {
+    if bytes.len() > limit::COMMIT_MAX_BYTES {
+        return Err(MlsError::invalid("it is too large"));
+    }
+    RatchetTreeIn::tls_deserialize_exact(bytes).map_err(MlsError::invalid)
 }
 
 fn read(bytes: &[u8]) -> Result<MlsMessageBodyIn, MlsError> {

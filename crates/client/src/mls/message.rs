@@ -4,6 +4,7 @@ use super::error::MlsError;
 use super::group::{Committed, fingerprint};
 use super::held::{Row, read_row};
 use super::policy::{self, Author};
+use super::rules::{self, Declared};
 use super::storage::StorageError;
 use super::{Mls, atomically};
 use openmls::framing::errors::MessageDecryptionError;
@@ -14,6 +15,7 @@ use openmls::prelude::{
 };
 use rusqlite::Connection;
 use tidings_proto::credential::Credential;
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::ConversationId;
 use tidings_proto::limit;
 
@@ -59,11 +61,13 @@ impl Mls {
 
     /// Processes the payload of an entry. A commit that is accepted has taken effect when this returns, and an own
     /// pending one of the same epoch is dropped then. The own commit itself is recognized, too.
+    /// `declared`: what the entry says beside a commit; a group's commit is not taken without.
     pub fn process(
         &self,
         connection: &Connection,
         conversation: ConversationId,
         payload: &[u8],
+        declared: Option<Declared<'_>>,
     ) -> Result<Processed, MlsError> {
         if payload.len() > limit::COMMIT_MAX_BYTES {
             return Err(MlsError::invalid("it is too large"));
@@ -83,7 +87,7 @@ impl Mls {
                 return Err(MlsError::WrongEpoch { message: theirs, group: ours });
             }
             let processed = group.process_message(&self.provider(connection), message).map_err(refused)?;
-            self.settle(connection, conversation, row, group, processed)
+            self.settle(connection, conversation, row, group, processed, declared)
         })
     }
 
@@ -94,6 +98,7 @@ impl Mls {
         row: Row,
         group: MlsGroup,
         processed: ProcessedMessage,
+        declared: Option<Declared<'_>>,
     ) -> Result<Processed, MlsError> {
         let author = match processed.sender() {
             Sender::Member(index) => Author::Member(*index),
@@ -109,7 +114,7 @@ impl Mls {
                 Ok(Processed::Message { sender, plaintext: message.into_bytes() })
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                self.accept(connection, conversation, row, group, author, *staged).map(Processed::Commit)
+                self.accept(connection, conversation, row, group, author, *staged, declared).map(Processed::Commit)
             }
             ProcessedMessageContent::OwnPrivateMessage => {
                 self.hand_back(conversation, &row, group);
@@ -133,14 +138,34 @@ impl Mls {
         mut group: MlsGroup,
         author: Author,
         staged: StagedCommit,
+        declared: Option<Declared<'_>>,
     ) -> Result<Committed, MlsError> {
         let rules = self.rules(conversation, row.kind);
         let effect = policy::check_commit(&group, &staged, author, &rules, &self.verified)?;
+        let is_group = row.kind == ConversationKind::Group;
+        if is_group {
+            let declared = declared.ok_or_else(|| MlsError::invalid("a commit where none was announced"))?;
+            rules::judge(conversation, &group, author, &effect, declared, &self.verified)?;
+        }
         let removed_self = staged.self_removed();
         group.merge_staged_commit(&self.provider(connection), staged).map_err(MlsError::internal)?;
-        let committed = Committed::new(group.epoch().as_u64(), false, removed_self, effect);
+        let mut committed = Committed::new(group.epoch().as_u64(), false, removed_self, effect);
+        committed.expelled = is_group && removed_self && self.is_expelled(&group)?;
         self.hold(connection, conversation, Row { pending: None, ..row }, group)?;
         Ok(committed)
+    }
+}
+
+impl Mls {
+    /// Whether a group that this device was removed from has no place for its account any more.
+    fn is_expelled(&self, group: &MlsGroup) -> Result<bool, MlsError> {
+        let own = self.identity.credential.account;
+        for member in group.members() {
+            if self.verified.read(&member.credential)?.account == own {
+                return Ok(false);
+            }
+        }
+        Ok(!rules::of_group(group)?.away.contains(&own))
     }
 }
 

@@ -4,7 +4,7 @@
 //!   transaction that is open (`db::Db::transaction`), and takes effect as a whole or not at all.
 //! * [`key_package`]: packages by which others add this device. * [`group`]: make, change and ask a group.
 //!   * [`join`]: by welcome or external commit. * [`message`]: encrypt, and process what the log says.
-//!   * [`signal`]: what is never stored. * [`safety`]: safety numbers. * [`error`]: what to do next.
+//!   * [`rules`]: what a group's members may do. * [`signal`]: what is never stored. * [`safety`]: safety numbers. * [`error`]: what to do next.
 //! * Inside: `policy` (which commits are accepted), `bundle` (what a commit is sent as), `held` (rows and loaded
 //!   groups), `storage`, `provider`.
 //!
@@ -40,6 +40,7 @@ pub mod key_package;
 pub mod message;
 mod policy;
 mod provider;
+pub mod rules;
 pub mod safety;
 pub mod signal;
 mod storage;
@@ -63,6 +64,9 @@ pub struct Mls {
     random: Random,
     verified: policy::Verified,
     loaded: held::Loaded,
+    /// In tests: own commits are made without asking whether they are allowed.
+    #[cfg(test)]
+    lawless: std::cell::Cell<bool>,
 }
 
 impl Mls {
@@ -74,6 +78,8 @@ impl Mls {
             random: Random::new(seed),
             verified: policy::Verified::default(),
             loaded: held::Loaded::default(),
+            #[cfg(test)]
+            lawless: std::cell::Cell::new(false),
         }
     }
 

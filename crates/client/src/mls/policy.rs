@@ -3,12 +3,14 @@
 
 use super::error::MlsError;
 use super::identity::sender;
+use super::rules::of_context;
 use openmls::prelude::{BasicCredential, Credential as LeafCredential, CredentialType, LeafNodeIndex, Proposal};
 use openmls::prelude::{Member, MlsGroup, StagedCommit};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{ConversationKind, Sender};
+use tidings_proto::group::GroupRules;
 use tidings_proto::id::{AccountId, ConversationId};
 
 /// Credentials whose signatures were checked, so that it is done once and not for each message.
@@ -111,6 +113,8 @@ pub(super) struct Effect {
     pub added: Vec<Credential>,
     pub removed: Vec<Credential>,
     pub updated: Vec<Credential>,
+    /// Of a group, from here on, if the commit changes them.
+    pub rules: Option<GroupRules>,
 }
 
 /// Checks a commit against the group as it is before it.
@@ -122,12 +126,13 @@ pub(super) fn check_commit(
     verified: &Verified,
 ) -> Result<Effect, MlsError> {
     let before = leaves(group, verified)?;
-    let (adds, removed) = proposals(staged, author, verified)?;
+    let Proposed { adds, removed, context } = proposals(staged, author, rules.kind, verified)?;
     let mut effect = Effect {
         author: author_after(&before, author, staged, verified)?,
         added: adds,
         removed: vec![],
         updated: vec![],
+        rules: if context { Some(of_context(staged.group_context())?) } else { None },
     };
     for index in &removed {
         let gone = before.get(index).ok_or_else(|| MlsError::invalid("it removes a leaf that is not there"))?;
@@ -195,14 +200,24 @@ fn check_same_owner(old: &Credential, new: &Credential) -> Result<(), MlsError> 
     }
 }
 
-/// Adds and removals. No other proposal has a use here, so no other is accepted.
+/// What a commit's proposals are about.
+struct Proposed {
+    adds: Vec<Credential>,
+    removed: BTreeSet<LeafNodeIndex>,
+    /// The group's context, with the rules in it.
+    context: bool,
+}
+
+/// Adds and removals, and new rules in a group. No other proposal has a use here, so no other is accepted.
 fn proposals(
     staged: &StagedCommit,
     author: Author,
+    kind: ConversationKind,
     verified: &Verified,
-) -> Result<(Vec<Credential>, BTreeSet<LeafNodeIndex>), MlsError> {
+) -> Result<Proposed, MlsError> {
     let mut added = Vec::new();
     let mut removed = BTreeSet::new();
+    let mut context = false;
     for queued in staged.queued_proposals() {
         match (queued.proposal(), author) {
             (Proposal::Add(add), Author::Member(_)) => {
@@ -213,12 +228,15 @@ fn proposals(
                 removed.insert(remove.removed());
             }
             (Proposal::ExternalInit(_), Author::Joiner) => {}
+            (Proposal::GroupContextExtensions(_), Author::Member(_)) if kind == ConversationKind::Group && !context => {
+                context = true;
+            }
             (other, _) => {
                 return Err(MlsError::invalid(format!("a proposal of type {:?}", other.proposal_type())));
             }
         }
     }
-    Ok((added, removed))
+    Ok(Proposed { adds: added, removed, context })
 }
 
 fn leaves(group: &MlsGroup, verified: &Verified) -> Result<BTreeMap<LeafNodeIndex, Credential>, MlsError> {

@@ -40,11 +40,11 @@ fn read_everywhere(samples: &mut Samples, bytes: &[u8]) -> Vec<bool> {
     let undone: Result<(), MlsError> = b.call(|mls, tx| {
         let kind = ConversationKind::Direct;
         let invitee = Invitee { device, package: bytes };
-        accepted.push(mls.process(tx, conversation, bytes).is_ok());
+        accepted.push(mls.process(tx, conversation, bytes, None).is_ok());
         accepted.push(mls.open_signal(tx, conversation, device, bytes).is_ok());
         accepted.push(mls.add(tx, conversation, &[invitee], NOW_S).is_ok());
-        accepted.push(mls.join(tx, conversation, kind, bytes).is_ok());
-        accepted.push(mls.join_external(tx, conversation, kind, bytes).is_ok());
+        accepted.push(mls.join(tx, conversation, kind, bytes, None).is_ok());
+        accepted.push(mls.join_external(tx, conversation, kind, &entrance(bytes)).is_ok());
         Err(MlsError::Internal("undo".into()))
     });
     assert!(undone.is_err());

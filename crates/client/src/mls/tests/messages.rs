@@ -65,7 +65,7 @@ fn a_transaction_that_is_rolled_back_leaves_the_group_usable() {
     let (conversation, message) = (a.conversation, a.encrypt("again"));
     for _ in 0..3 {
         let undone: Result<(), MlsError> = b.call(|mls, tx| {
-            mls.process(tx, conversation, &message)?;
+            mls.process(tx, conversation, &message, None)?;
             mls.encrypt(tx, conversation, b"never sent")?;
             mls.self_update(tx, conversation)?;
             Err(MlsError::Internal("crash".into()))

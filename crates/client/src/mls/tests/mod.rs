@@ -1,6 +1,7 @@
 //! Devices with databases in memory that hand each other bytes, as a server would.
 
 mod commits;
+mod groups;
 mod joining;
 mod malformed;
 mod messages;
@@ -8,6 +9,7 @@ mod policy;
 mod stored;
 
 use super::group::State;
+use super::join::Entrance;
 use super::key_package::Invitee;
 use super::message::Processed;
 use super::{CommitBundle, Identity, Mls, MlsError};
@@ -97,12 +99,12 @@ impl Device {
         let conversation = self.conversation;
         let me = self.sender();
         let welcome = bundle.welcomes.iter().find(|welcome| welcome.device == me.device).expect("it was added");
-        self.call(|mls, tx| mls.join(tx, conversation, ConversationKind::Direct, welcome.payload.as_slice()))
+        self.call(|mls, tx| mls.join(tx, conversation, ConversationKind::Direct, welcome.payload.as_slice(), None))
     }
 
     pub fn rejoin(&mut self, group_info: &[u8]) -> Result<CommitBundle, MlsError> {
         let conversation = self.conversation;
-        self.call(|mls, tx| mls.join_external(tx, conversation, ConversationKind::Direct, group_info))
+        self.call(|mls, tx| mls.join_external(tx, conversation, ConversationKind::Direct, &entrance(group_info)))
             .map(|(_, bundle)| bundle)
     }
 
@@ -113,7 +115,7 @@ impl Device {
 
     pub fn process(&mut self, payload: &[u8]) -> Result<Processed, MlsError> {
         let conversation = self.conversation;
-        self.call(|mls, tx| mls.process(tx, conversation, payload))
+        self.call(|mls, tx| mls.process(tx, conversation, payload, None))
     }
 
     /// The text of a message, which must be one.
@@ -140,6 +142,11 @@ impl Device {
         })
         .unwrap();
     }
+}
+
+/// Of a direct conversation.
+pub fn entrance(group_info: &[u8]) -> Entrance<'_> {
+    Entrance { group_info, tree: None, invite: None }
 }
 
 pub fn invitees(packages: &[(Sender, Vec<u8>)]) -> Vec<Invitee<'_>> {

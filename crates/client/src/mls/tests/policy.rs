@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, KeyPackage, LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn,
-    MlsMessageOut,
+    MlsMessageOut, ProtocolVersion,
 };
 use tidings_proto::credential::Credential;
 
@@ -85,12 +85,13 @@ fn a_third_account_does_not_get_into_a_direct_conversation() {
     assert_eq!(a.state(), State::Member { epoch: 1, pending: false });
 
     // Also not if the other member's program does not check.
-    b.call(|_, tx| Ok(tx.execute("UPDATE mls_group SET kind = 1", [])?)).unwrap();
-    let added = b.add(&mut stranger).unwrap();
-    assert!(matches!(a.process(&added.payload), Err(MlsError::Invalid { .. })));
+    let package = stranger.key_package();
+    let (commit, welcome) = add_without_checks(&mut b, &package);
+    assert!(matches!(a.process(&commit), Err(MlsError::Invalid { .. })));
     assert_eq!(a.state(), State::Member { epoch: 1, pending: false });
     // Nor does the stranger's own program go in.
-    assert!(matches!(stranger.join(&added), Err(MlsError::Invalid { .. })));
+    let joined = stranger.call(|mls, tx| mls.join(tx, direct(), ConversationKind::Direct, &welcome, None));
+    assert!(matches!(joined, Err(MlsError::Invalid { .. })));
 }
 
 #[test]
@@ -213,7 +214,26 @@ fn package_showing(device: &mut Device, credential: Vec<u8>) -> Vec<u8> {
         .unwrap()
 }
 
-fn external_commit_without_checks(device: &mut Device, info: &[u8]) -> Vec<u8> {
+fn add_without_checks(device: &mut Device, package: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let MlsMessageBodyIn::KeyPackage(package) = MlsMessageIn::tls_deserialize_exact(package).unwrap().extract() else {
+        panic!("a key package")
+    };
+    openmls_call(device, |mls, provider, group| {
+        let package = package.validate(provider.crypto, ProtocolVersion::Mls10).unwrap();
+        let bundle = group
+            .commit_builder()
+            .propose_adds([package])
+            .load_psks(&provider.storage)
+            .unwrap()
+            .build(provider.random, provider.crypto, mls.identity(), |_| true)
+            .unwrap()
+            .stage_commit(provider)
+            .unwrap();
+        (bundle.commit().to_bytes().unwrap(), bundle.to_welcome_msg().unwrap().to_bytes().unwrap())
+    })
+}
+
+pub(super) fn external_commit_without_checks(device: &mut Device, info: &[u8]) -> Vec<u8> {
     let MlsMessageBodyIn::GroupInfo(info) = MlsMessageIn::tls_deserialize_exact(info).unwrap().extract() else {
         panic!("a GroupInfo")
     };
@@ -221,7 +241,7 @@ fn external_commit_without_checks(device: &mut Device, info: &[u8]) -> Vec<u8> {
         .call(|mls, tx| {
             let provider = mls.provider(tx);
             let (_, bundle) = MlsGroup::external_commit_builder()
-                .with_config(join_config())
+                .with_config(join_config(ConversationKind::Direct))
                 .build_group(&provider, info, mls.credential_with_key())
                 .unwrap()
                 .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(capabilities()).build())
