@@ -37,6 +37,8 @@ pub const CREDENTIAL_MAX_BYTES: usize = 1_024;
 pub const DEVICE_NAME_MAX_BYTES: usize = 64;
 /// Devices of one account.
 pub const DEVICES_MAX: usize = 10;
+/// A device that nobody used this long after its login makes room for a new one when its account has `DEVICES_MAX`.
+pub const UNUSED_DEVICE_AFTER_S: u64 = 60;
 /// Conversations in one page of the list.
 pub const CONVERSATIONS_PAGE_MAX: u32 = 200;
 /// Accounts in a group; a server may allow fewer.

@@ -8,7 +8,7 @@
 //!
 //! What makes it die early is the device's row. Log-out deletes the row, and every token of the device is dead at once.
 //! Rotation counts the row's `generation` up: tokens of generation n replace those of n-1 when the access token of n is
-//! used for the first time (`check` then sets `confirmed`, the only write of an access check, once per rotation).
+//! used for the first time (`check` then sets `confirmed`, the only write of an access check, once per generation).
 //! Until that moment the answer with n may have been lost on its way, so n-1 stays good: its refresh token gives n
 //! again. After it, somebody who shows refresh token n-1 holds a stolen or a restored copy, and the device is logged out.
 

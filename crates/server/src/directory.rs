@@ -21,6 +21,9 @@ pub struct Account {
     /// What its devices' credentials are signed with; none until the first of them puts one.
     pub identity_key: Option<serde_bytes::ByteArray<32>>,
     pub created_ms: u64,
+    /// How many devices it ever got. Every login counts it up, so no two of them can miss each other's device.
+    #[serde(default)]
+    pub logins: u64,
 }
 
 /// Version 1 of a row of `Table::Device`.
@@ -30,7 +33,8 @@ pub struct Device {
     pub created_ms: u64,
     /// How often its tokens were rotated; see `auth`.
     pub generation: u64,
-    /// Whether an access token of this generation was used: before that, the generation before is good too.
+    /// Whether an access token of this generation was used: before that, the generation before is good too. A device
+    /// whose first generation was never used is one that nobody knows of.
     pub confirmed: bool,
 }
 
@@ -85,8 +89,12 @@ mod tests {
 
     #[test]
     fn stored_forms_do_not_change() {
-        let account =
-            Account { phone: vec![1, 2, 3], identity_key: Some([7; 32].into()), created_ms: 1_700_000_000_000 };
+        let account = Account {
+            phone: vec![1, 2, 3],
+            identity_key: Some([7; 32].into()),
+            created_ms: 1_700_000_000_000,
+            logins: 2,
+        };
         let device = Device { name: "laptop".into(), created_ms: 1_700_000_000_000, generation: 3, confirmed: true };
         insta::assert_snapshot!("account_stored", hex(&encode(&account)));
         insta::assert_snapshot!("device_stored", hex(&encode(&device)));

@@ -9,16 +9,17 @@ use crate::account::token::{self, TokenAnswer};
 use crate::address::ClientAddress;
 use crate::directory::{self, Account, Device};
 use crate::error::{Error, Result};
+use crate::logout;
 use crate::rate::by_address;
 use crate::server::Server;
-use crate::stored;
+use crate::stored::{self, Stored};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 use tidings_proto::entry::Sender;
 use tidings_proto::http::{Login, Tokens};
 use tidings_proto::id::{AccountId, DeviceId};
-use tidings_proto::limit::{DEVICE_NAME_MAX_BYTES, DEVICES_MAX};
+use tidings_proto::limit::{DEVICE_NAME_MAX_BYTES, DEVICES_MAX, UNUSED_DEVICE_AFTER_S};
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::batch::Assert;
 use tidings_store::table::Family;
@@ -26,12 +27,13 @@ use tidings_store::{Batch, CommitError, Table};
 
 /// Log in with the code
 ///
-/// Makes the account at the first login of a number, and a device each time.
+/// Makes the account at the first login of a number, and a device each time. If the account has all the devices that it
+/// may have, the oldest one whose tokens were never used makes room: its answer was lost.
 #[utoipa::path(
     post, path = "/v1/login", tag = "account", security(()), request_body = Login,
     responses(
         (status = 200, description = "A new device, signed in (RFC 6749 section 5.1).", body = Tokens),
-        (status = 413, description = "`too_large`: the account has all the devices that it may have.", body = Problem),
+        (status = 413, description = "`too_large`: the account has all the devices that it may have, and all were used. Log one of them out first.", body = Problem),
         (status = 422, description = "`invalid_code`, `invalid_phone`", body = Problem),
         (status = 429, description = "`rate_limited`", body = Problem),
     )
@@ -71,6 +73,7 @@ async fn account_of(server: &Server, phone: &Phone, phone_hash: &[u8; 32]) -> Re
         phone: server.secrets.seal_phone(&server.random, account, phone.as_str()),
         identity_key: None,
         created_ms: server.clock.now_ms(),
+        logins: 0,
     };
     let own = Batch::new(Family::Account, account.as_bytes()).assert(Table::Account, [], Assert::Absent).put(
         Table::Account,
@@ -96,24 +99,76 @@ async fn account_of(server: &Server, phone: &Phone, phone_hash: &[u8; 32]) -> Re
     }
 }
 
+/// How often a login looks again when somebody changes the account at the same time; each time means that another login
+/// was faster, and only so many can be.
+const TRIES_MAX: usize = 3 * DEVICES_MAX;
+
 async fn make_device(server: &Server, account: AccountId, name: String) -> Result<Sender> {
-    if directory::devices(&server.store, account).await?.len() >= DEVICES_MAX {
-        let detail = format!("This account has {DEVICES_MAX} devices already; log one of them out first.");
-        return Err(Error::new(Code::TooLarge, detail));
+    for _ in 0..TRIES_MAX {
+        if let Some(device) = try_device(server, account, &name).await? {
+            return Ok(device);
+        }
     }
+    Err(Error::new(Code::Overloaded, "Too many logins at once; wait.").retry_after_ms(1_000))
+}
+
+/// `None` if the account changed meanwhile. The count in its row is part of the commit, so that of two logins at once one
+/// sees the other's device, and `DEVICES_MAX` holds.
+async fn try_device(server: &Server, account: AccountId, name: &str) -> Result<Option<Sender>> {
+    let row = directory::account(&server.store, account)
+        .await?
+        .ok_or_else(|| Error::new(Code::LoggedOut, "This account is gone."))?;
+    let unused = make_room(server, account).await?;
     let device = Sender { account, device: DeviceId::from_bytes(server.random.bytes()) };
     let owner = Batch::new(Family::DeviceOwner, device.device.as_bytes())
         .assert(Table::DeviceOwner, [], Assert::Absent)
         .put(Table::DeviceOwner, [], account.as_bytes().to_vec());
     server.store.commit(owner).await?;
-    // Nothing else was given out yet that could get lost, so the first generation needs no confirmation.
-    let row = Device { name, created_ms: server.clock.now_ms(), generation: token::FIRST_GENERATION, confirmed: true };
-    let own = Batch::new(Family::Account, account.as_bytes())
-        .assert(Table::Account, [], Assert::Present)
+    let counted = Account { logins: row.value.logins + 1, ..row.value };
+    let made = Device {
+        name: name.to_owned(),
+        created_ms: server.clock.now_ms(),
+        generation: token::FIRST_GENERATION,
+        confirmed: false,
+    };
+    let mut batch = Batch::new(Family::Account, account.as_bytes())
+        .assert(Table::Account, [], Assert::Equals(row.bytes))
         .assert(Table::Device, device.device.as_bytes(), Assert::Absent)
-        .put(Table::Device, device.device.as_bytes(), stored::encode(&row));
-    server.store.commit(own).await?;
-    Ok(device)
+        .put(Table::Account, [], stored::encode(&counted))
+        .put(Table::Device, device.device.as_bytes(), stored::encode(&made));
+    if let Some((gone, row)) = &unused {
+        // Unless it is used at this very moment.
+        batch = batch
+            .assert(Table::Device, gone.as_bytes(), Assert::Equals(row.bytes.clone()))
+            .delete(Table::Device, gone.as_bytes());
+    }
+    match server.store.commit(batch).await {
+        Ok(()) => {}
+        Err(CommitError::Conflict(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    if let Some((gone, _)) = unused {
+        logout::clean(server, Sender { account, device: gone }).await?;
+        tracing::info!(device = %gone, "a device that was never used made room for another");
+    }
+    Ok(Some(device))
+}
+
+/// Nothing to do while the account may have more devices; otherwise the device that has to go. That is one whose login was
+/// answered, but the answer never arrived: nobody holds its tokens, so nobody could log it out.
+async fn make_room(server: &Server, account: AccountId) -> Result<Option<(DeviceId, Stored<Device>)>> {
+    let devices = directory::devices(&server.store, account).await?;
+    if devices.len() < DEVICES_MAX {
+        return Ok(None);
+    }
+    let before_ms = server.clock.now_ms().saturating_sub(UNUSED_DEVICE_AFTER_S * 1_000);
+    let is_unused =
+        |row: &Device| row.generation == token::FIRST_GENERATION && !row.confirmed && row.created_ms <= before_ms;
+    let oldest =
+        devices.into_iter().filter(|(_, row)| is_unused(&row.value)).min_by_key(|(_, row)| row.value.created_ms);
+    let detail =
+        || format!("This account has {DEVICES_MAX} devices already; log one of them out first, on any of them.");
+    oldest.map(Some).ok_or_else(|| Error::new(Code::TooLarge, detail()))
 }
 
 #[cfg(test)]
@@ -140,6 +195,24 @@ mod tests {
         assert!(accounts.iter().all(|account| *account == accounts[0]));
         let rows = server.store.scan(&Scan::all(Table::Account, accounts[0].as_bytes(), 10)).await.unwrap();
         assert_eq!(rows.len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn however_many_log_in_at_once_an_account_gets_no_more_devices_than_it_may_have() {
+        let clock = Clock::system();
+        let server = Server::open(Config::default(), Store::memory(clock.clone()), clock).await.unwrap();
+        let server = Arc::new(server);
+        let phone = Phone::parse("+31612345678").unwrap();
+        let account = account_of(&server, &phone, &server.secrets.phone_hash(phone.as_str())).await.unwrap();
+        let logins = (0..4 * DEVICES_MAX).map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move { make_device(&server, account, "test".into()).await })
+        });
+        let made: Vec<_> = futures_util::future::join_all(logins).await.into_iter().map(|it| it.unwrap()).collect();
+        let refused = |error: &Error| error.code == Code::TooLarge;
+        assert_eq!(made.iter().filter(|it| it.is_ok()).count(), DEVICES_MAX);
+        assert!(made.iter().filter_map(|it| it.as_ref().err()).all(refused), "{made:?}");
+        assert_eq!(directory::devices(&server.store, account).await.unwrap().len(), DEVICES_MAX);
     }
 
     #[test]

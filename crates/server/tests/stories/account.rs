@@ -4,7 +4,7 @@ use crate::common::{TestClock, World, generous, phone};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidings_proto::http::{Devices, Found, Me, Registered};
-use tidings_proto::limit::DEVICES_MAX;
+use tidings_proto::limit::{DEVICES_MAX, UNUSED_DEVICE_AFTER_S};
 use tidings_proto::problem::Code;
 use tidings_store::Store;
 
@@ -152,6 +152,28 @@ async fn an_account_has_so_many_devices_and_no_more() {
     let other = devices.iter().find(|device| !device.current).unwrap().device;
     first.delete(&format!("/v1/devices/{other}")).await.expect(StatusCode::NO_CONTENT);
     world.sign_up(&phone(1)).await;
+}
+
+#[tokio::test]
+async fn a_login_whose_answer_was_lost_takes_nobodys_place_for_ever() {
+    let world = World::start().await;
+    let lost = world.sign_up(&phone(1)).await;
+    for _ in 1..DEVICES_MAX {
+        world.sign_up(&phone(1)).await.get("/v1/me").await.expect(StatusCode::OK);
+    }
+    let code = world.code_for(&phone(1)).await;
+    // Its answer may still be on its way.
+    world.log_in(&phone(1), &code).await.problem(Code::TooLarge);
+    world.clock.forward_ms(UNUSED_DEVICE_AFTER_S * 1_000);
+    let next = world.sign_up(&phone(1)).await;
+    let Devices { devices } = next.get("/v1/devices").await.expect(StatusCode::OK).json();
+    assert_eq!(devices.len(), DEVICES_MAX);
+    assert!(devices.iter().all(|device| device.device != lost.tokens.device));
+    lost.get("/v1/me").await.problem(Code::LoggedOut);
+    // All of them were used now.
+    world.clock.forward_ms(UNUSED_DEVICE_AFTER_S * 1_000);
+    let code = world.code_for(&phone(1)).await;
+    world.log_in(&phone(1), &code).await.problem(Code::TooLarge);
 }
 
 #[tokio::test]
