@@ -19,8 +19,8 @@ mod state;
 
 pub use drain::Reply;
 pub use load::{Block, block_row};
-pub use roster::{Member, Roster};
-pub use state::{Lane, View};
+pub use roster::{Former, Member, Reach, Roster};
+pub use state::{Lane, View, commit_first};
 
 use crate::error::Result;
 use crate::server::Server;

@@ -38,7 +38,7 @@ pub async fn get(
     Query(range): Query<Range>,
 ) -> Result<Json<Messages>> {
     let lane = server.lanes.open(&server, conversation.into()).await?;
-    let view = lane.view(sender.account);
+    let view = lane.reader(sender.account);
     server.lanes.forget(lane);
     let view = view?;
     let (log, limit) = (conversation.into(), range.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, PAGE_MAX_ENTRIES));

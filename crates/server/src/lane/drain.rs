@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tidings_proto::entry::{Body, Sender};
 use tidings_proto::frame::{Refused, ServerFrame};
-use tidings_proto::id::MessageId;
+use tidings_proto::id::{AccountId, MessageId};
 use tidings_proto::problem::Code;
 use tidings_store::StoreError;
 use tidings_store::log::{AppendError, Appended, Head, NewEntry, Sent};
@@ -95,6 +95,7 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
             work.take(&mut lane.lock().waiting);
             refuse_all(&server, &lane, &mut work, &error);
         }
+        judge_again(&server, &lane, &mut work);
         let head = {
             let mut state = lane.lock();
             work.take(&mut state.waiting);
@@ -104,7 +105,9 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
             }
             state.head
         };
-        let batch = &work.entries[..most.min(work.len())];
+        // What waits behind a leave is judged after it.
+        let leave = work.entries.iter().position(|entry| matches!(entry.body, Body::Leave { .. }));
+        let batch = &work.entries[..most.min(work.len()).min(leave.map_or(usize::MAX, |index| index + 1))];
         most = usize::MAX;
         match server.log.append(lane.log, &head, batch, server.clock.now_ms()).await {
             Ok(appended) => {
@@ -137,6 +140,24 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
     }
 }
 
+/// Refuses what the lane would not take any more, for somebody left since it was queued. Changes of rules need no second
+/// look: they change the epoch.
+fn judge_again(server: &Server, lane: &Lane, work: &mut Work) {
+    let refused: Vec<(usize, Error)> = {
+        let mut state = lane.lock();
+        work.take(&mut state.waiting);
+        if !state.roster.as_ref().is_some_and(|roster| roster.waits_for_commit()) {
+            return;
+        }
+        let judged = work.entries.iter().map(|entry| state.check_group_entry(entry));
+        judged.enumerate().filter_map(|(index, judged)| Some((index, judged.err()?))).collect()
+    };
+    for (index, error) in refused.into_iter().rev() {
+        let (entry, wait) = (work.entries.remove(index), work.waits.remove(index));
+        refuse(server, lane, wait, entry.message_id, &error);
+    }
+}
+
 /// The first entries of `work` stand in the log. Returns the roster if it changed.
 fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> Option<Arc<Roster>> {
     let count = appended.entries.len();
@@ -147,7 +168,7 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
     let (readers, owner) = {
         let mut state = lane.lock();
         state.head = appended.head;
-        for live in entries.iter().filter(|live| matches!(live.entry.body, Body::Commit { .. })) {
+        for live in entries.iter().filter(|live| matches!(live.entry.body, Body::Commit { .. } | Body::Leave { .. })) {
             let roster = state.roster.take().map(Arc::unwrap_or_clone);
             state.roster = Roster::apply(roster, &live.entry).map(Arc::new);
             changed = state.roster.clone();
@@ -156,7 +177,11 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
     };
     server.metrics.appends_in_flight.dec_by(count as i64);
     answer(server, lane, work.waits.drain(..count), &entries);
-    let mut woken = readers.into_iter().map(|account| server.hub.wake(account, &entries)).sum::<usize>();
+    let mut woken = match &changed {
+        // Nobody came or went, so everybody gets everything.
+        None => readers.into_iter().map(|account| server.hub.wake(account, &entries)).sum::<usize>(),
+        Some(roster) => wake_within_reach(server, lane, roster, &readers, &entries),
+    };
     if let Some(account) = owner {
         let device = tidings_proto::id::DeviceId::from_bytes(*lane.log.as_bytes());
         woken += server.hub.wake_device(Sender { account, device }, &entries);
@@ -166,6 +191,31 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
     }
     server.metrics.wakes.inc_by(woken as u64);
     changed
+}
+
+/// After a change of members: each gets what it may read. Who was just added gets word that there is something; who is gone
+/// gets the entry that says so.
+fn wake_within_reach(
+    server: &Server,
+    lane: &Lane,
+    roster: &Roster,
+    readers: &[AccountId],
+    entries: &[Arc<LiveEntry>],
+) -> usize {
+    let (first, last) = (entries[0].entry.seq, entries[entries.len() - 1].entry.seq);
+    let gone = roster.former.iter().filter(|former| former.until_seq >= first).map(|former| former.account);
+    let mut woken = 0;
+    for account in readers.iter().copied().chain(gone) {
+        let Some(reach) = roster.reach(account) else { continue };
+        let until_seq = reach.until_seq.unwrap_or(last);
+        let from = (reach.since_seq.clamp(first, last + 1) - first) as usize;
+        let to = (until_seq.clamp(first - 1, last) + 1 - first) as usize;
+        woken += server.hub.wake(account, &entries[from.min(to)..to]);
+        if reach.since_seq > first && reach.until_seq.is_none() {
+            server.hub.moved(account, lane.log, last);
+        }
+    }
+    woken
 }
 
 /// Tells the authors. Neighbours of one connection share its lock and its writer's wake-up.

@@ -99,10 +99,16 @@ impl Lane {
     /// Values above what the account may read are cut, older ones change nothing.
     pub fn mark(self: &Arc<Self>, server: &Arc<Server>, by: Sender, delivered: u64, read: u64) -> Result<()> {
         let mut state = self.lock();
-        if state.roster.as_ref().is_none_or(|roster| roster.member(by.account).is_none()) {
+        let Some(reach) = state.roster.as_ref().and_then(|roster| roster.reach(by.account)) else {
             return Err(Error::not_found("conversation"));
-        }
+        };
         let visible = state.visible_seq(by.account);
+        if reach.until_seq.is_some() {
+            // Of somebody who was a member, only the device's own place is of interest.
+            let moved = state.move_cursor(by.device, delivered.min(visible));
+            self.list(state, server, moved);
+            return Ok(());
+        }
         let read = read.min(visible);
         let cursor_moved = state.move_cursor(by.device, delivered.min(visible));
         // Who blocks moves no watermark: the other one is not to notice anything. What was seen was stored.

@@ -1,11 +1,16 @@
-//! Who is in a conversation: a projection of the commits in its log.
+//! Who is in a conversation: a projection of the commits and leaves in its log.
 //!
-//! Stored after each commit (`Table::Roster`), and brought up to date from the log when it is behind: every entry names
-//! the newest commit at or before it, so the commits that are missing are found by walking back.
+//! Stored after each of them (`Table::Roster`), and brought up to date from the log when it is behind: every entry names
+//! the newest one at or before it, so those that are missing are found by walking back.
+//!
+//! In a group, somebody who left is no member any more, and `departed` until a commit has taken their leaves out. Whoever
+//! was a member may read up to the entry that ended it (`former`), so that all of its devices learn of it.
 
 use crate::stored;
 use serde::{Deserialize, Serialize};
-use tidings_proto::entry::{Body, ConversationKind, Entry, Sender};
+use std::collections::BTreeSet;
+use tidings_proto::entry::{Body, Change, ConversationKind, Entry, Sender};
+use tidings_proto::group::{GroupRules, Who};
 use tidings_proto::id::{AccountId, DeviceId, LogId, MessageId};
 use tidings_store::batch::Batch;
 use tidings_store::log::{Head, Log};
@@ -20,6 +25,38 @@ pub struct Roster {
     /// Seq and id of the newest commit that is in here.
     pub commit_seq: u64,
     pub commit_id: MessageId,
+    /// Of the newest leave.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub leave_seq: u64,
+    /// Of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<GroupRules>,
+    /// Who left and still has leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departed: Vec<Member>,
+    /// Who was a member, the newest last; at most [`FORMER_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<Former>,
+}
+
+/// Beyond this the devices of who is gone longest are told that there is no such conversation.
+const FORMER_MAX: usize = 1_024;
+
+/// Somebody who was a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    pub account: AccountId,
+    pub since_seq: u64,
+    /// The last entry that the account may read: the one that ended its membership.
+    pub until_seq: u64,
+}
+
+/// What an account may read of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    pub since_seq: u64,
+    /// `None`: a member, who reads on.
+    pub until_seq: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +79,42 @@ impl Roster {
         self.member(sender.account).is_some_and(|member| member.devices.binary_search(&sender.device).is_ok())
     }
 
+    /// What an account may read; `None` if it is not and was not a member.
+    pub fn reach(&self, account: AccountId) -> Option<Reach> {
+        if let Some(member) = self.member(account) {
+            return Some(Reach { since_seq: member.since_seq, until_seq: None });
+        }
+        let former = self.former.iter().find(|former| former.account == account)?;
+        Some(Reach { since_seq: former.since_seq, until_seq: Some(former.until_seq) })
+    }
+
+    /// Whether somebody has left whose leaves are still there.
+    pub fn waits_for_commit(&self) -> bool {
+        !self.departed.is_empty()
+    }
+
+    pub fn has_departed(&self, account: AccountId) -> bool {
+        self.departed.iter().any(|member| member.account == account)
+    }
+
+    /// Whether this account may send messages that count.
+    pub fn may_post(&self, account: AccountId) -> bool {
+        self.rules.as_ref().is_none_or(|rules| rules.posting == Who::Members || rules.is_admin(account))
+    }
+
+    /// How many people there are after a change.
+    pub fn people_after(&self, change: &Change) -> usize {
+        let removed: BTreeSet<&Sender> = change.removed.iter().collect();
+        let rules = change.rules.as_ref().or(self.rules.as_ref());
+        let stays = |member: &&Member| {
+            let gone = |device: &DeviceId| removed.contains(&Sender { account: member.account, device: *device });
+            !member.devices.iter().all(gone) || rules.is_some_and(|rules| rules.away.contains(&member.account))
+        };
+        let mut people: BTreeSet<AccountId> = self.members.iter().filter(stays).map(|member| member.account).collect();
+        people.extend(change.added.iter().map(|device| device.account));
+        people.len()
+    }
+
     pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
         self.members.iter().map(|member| member.account)
     }
@@ -55,29 +128,85 @@ impl Roster {
         }
     }
 
-    /// Takes a commit in. `None` as roster: the log's first entry. Entries that are no commit change nothing.
+    /// Takes a commit or a leave in. `None` as roster: the log's first entry. Other entries change nothing.
     pub fn apply(roster: Option<Self>, entry: &Entry) -> Option<Self> {
-        let Body::Commit { change, .. } = &entry.body else { return roster };
-        let mut roster = match (roster, change.create) {
-            (Some(roster), _) => roster,
-            (None, Some(kind)) => {
-                Self { kind, members: Vec::new(), commit_seq: 0, commit_id: MessageId::from_bytes([0; 16]) }
+        match (&entry.body, roster) {
+            (Body::Commit { change, .. }, Some(mut roster)) => {
+                roster.commit(change, entry);
+                Some(roster)
             }
-            (None, None) => return None,
-        };
-        for gone in &change.removed {
-            roster.remove(*gone);
+            (Body::Commit { change, .. }, None) => {
+                let mut roster = Self::new(change.create?);
+                roster.commit(change, entry);
+                Some(roster)
+            }
+            (Body::Leave { .. }, Some(mut roster)) => {
+                roster.leave(entry);
+                Some(roster)
+            }
+            (_, roster) => roster,
         }
-        for new in &change.added {
-            roster.add(*new, entry.seq);
-        }
-        (roster.commit_seq, roster.commit_id) = (entry.seq, entry.message_id);
-        Some(roster)
     }
 
-    fn add(&mut self, new: Sender, seq: u64) {
-        let at = self.members.binary_search_by_key(&new.account, |member| member.account).unwrap_or_else(|at| {
-            self.members.insert(at, Member { account: new.account, devices: Vec::new(), since_seq: seq });
+    fn new(kind: ConversationKind) -> Self {
+        Self {
+            kind,
+            members: Vec::new(),
+            commit_seq: 0,
+            commit_id: MessageId::from_bytes([0; 16]),
+            leave_seq: 0,
+            rules: None,
+            departed: Vec::new(),
+            former: Vec::new(),
+        }
+    }
+
+    fn commit(&mut self, change: &Change, entry: &Entry) {
+        if self.kind == ConversationKind::Group
+            && let Some(rules) = &change.rules
+        {
+            self.rules = Some(rules.clone());
+        }
+        for gone in &change.removed {
+            self.remove(*gone);
+        }
+        for new in &change.added {
+            self.add(*new, entry);
+        }
+        self.end_memberships(entry.seq);
+        (self.commit_seq, self.commit_id) = (entry.seq, entry.message_id);
+    }
+
+    fn leave(&mut self, entry: &Entry) {
+        if let Ok(at) = self.place(entry.sender.account) {
+            let member = self.members.remove(at);
+            self.note_former(&member, entry.seq);
+            // Who has no leaf leaves nothing behind.
+            if !member.devices.is_empty() {
+                self.departed.push(member);
+            }
+        }
+        self.leave_seq = entry.seq;
+    }
+
+    /// Seq of the newest entry that is in here.
+    pub fn changed_seq(&self) -> u64 {
+        self.commit_seq.max(self.leave_seq)
+    }
+
+    fn place(&self, account: AccountId) -> Result<usize, usize> {
+        self.members.binary_search_by_key(&account, |member| member.account)
+    }
+
+    fn add(&mut self, new: Sender, entry: &Entry) {
+        // Who is added to a group does not load the commit that adds it.
+        let since_seq = match self.kind {
+            ConversationKind::Group if entry.seq > 1 || entry.sender.account != new.account => entry.seq + 1,
+            _ => entry.seq,
+        };
+        let at = self.place(new.account).unwrap_or_else(|at| {
+            self.members.insert(at, Member { account: new.account, devices: Vec::new(), since_seq });
+            self.former.retain(|former| former.account != new.account);
             at
         });
         let devices = &mut self.members[at].devices;
@@ -87,12 +216,36 @@ impl Roster {
     }
 
     fn remove(&mut self, gone: Sender) {
-        let Ok(at) = self.members.binary_search_by_key(&gone.account, |member| member.account) else { return };
-        self.members[at].devices.retain(|device| *device != gone.device);
-        // The two people of a direct conversation stay its members, and can come back with a new device.
-        if self.members[at].devices.is_empty() && self.kind != ConversationKind::Direct {
-            self.members.remove(at);
+        if let Ok(at) = self.place(gone.account) {
+            self.members[at].devices.retain(|device| *device != gone.device);
+            return;
         }
+        for departed in self.departed.iter_mut().filter(|departed| departed.account == gone.account) {
+            departed.devices.retain(|device| *device != gone.device);
+        }
+        self.departed.retain(|departed| !departed.devices.is_empty());
+    }
+
+    /// Whoever has no leaf and is not away is no member of a group any more. The people of a direct conversation and of a
+    /// self chat stay, and can come back with a new device.
+    fn end_memberships(&mut self, seq: u64) {
+        if self.kind != ConversationKind::Group {
+            return;
+        }
+        let members = std::mem::take(&mut self.members);
+        let is_away = |account: &AccountId| self.rules.as_ref().is_some_and(|rules| rules.away.contains(account));
+        let (stay, go): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|member| !member.devices.is_empty() || is_away(&member.account));
+        self.members = stay;
+        for member in go {
+            self.note_former(&member, seq);
+        }
+    }
+
+    fn note_former(&mut self, member: &Member, until_seq: u64) {
+        self.former.push(Former { account: member.account, since_seq: member.since_seq, until_seq });
+        let over = self.former.len().saturating_sub(FORMER_MAX);
+        self.former.drain(..over);
     }
 
     /// The roster as of `head`; `None` if this is no conversation.
@@ -102,11 +255,11 @@ impl Roster {
         let mut roster = row.map(|row| row.value);
         let mut missing = Vec::new();
         let mut seq = head.commit_seq;
-        while seq > roster.as_ref().map_or(0, |roster| roster.commit_seq) {
+        while seq > roster.as_ref().map_or(0, Self::changed_seq) {
             let entry =
                 log.entry(id, seq).await?.ok_or_else(|| damaged(format!("commit {seq} of log {id} is gone")))?;
             missing.push(entry.decode().map_err(|error| damaged(error.to_string()))?);
-            // The commit before this one is named by the newest entry before it that is kept; commits always are.
+            // The one before this one is named by the newest entry before it that is kept; they always are.
             seq = match log.page_before(id, head, seq, 1, usize::MAX).await?.entries.pop() {
                 Some(before) => before.decode().map_err(|error| damaged(error.to_string()))?.commit_seq,
                 None => 0,
@@ -125,6 +278,10 @@ impl Roster {
             tracing::debug!(%error, "a roster was not kept; the next load rebuilds it");
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn damaged(what: String) -> StoreError {
@@ -214,7 +371,12 @@ mod tests {
             since_seq: 1,
         };
         let members = vec![member(1), member(2)];
-        let roster = Roster { kind: ConversationKind::Direct, members, commit_seq: 7, commit_id: message_id(3) };
+        let roster = Roster {
+            members,
+            commit_seq: 7,
+            commit_id: message_id(3),
+            ..Roster::new(ConversationKind::Direct)
+        };
         let hex: String = stored::encode(&roster).iter().map(|byte| format!("{byte:02x}")).collect();
         insta::assert_snapshot!("roster_stored", hex);
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::server::Server;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use tidings_proto::entry::Sender;
+use tidings_proto::entry::{Body, Sender};
 use tidings_proto::frame::Watermark;
 use tidings_proto::id::{AccountId, LogId};
 use tidings_proto::problem::Code;
@@ -64,7 +64,9 @@ pub struct View {
 impl State {
     /// The last seq that this account may read.
     pub fn visible_seq(&self, account: AccountId) -> u64 {
-        self.block_of(account).map_or(self.head.seq, |seq| seq.min(self.head.seq))
+        let until = self.roster.as_ref().and_then(|roster| roster.reach(account)?.until_seq);
+        let blocked = self.block_of(account);
+        [until, blocked].into_iter().flatten().fold(self.head.seq, u64::min)
     }
 
     pub fn block_of(&self, account: AccountId) -> Option<u64> {
@@ -92,6 +94,27 @@ impl State {
         }
         Ok(())
     }
+
+    /// Whether this entry of a group's member may be appended now. The others were judged by the room.
+    pub fn check_group_entry(&self, entry: &NewEntry) -> Result<()> {
+        let Some(roster) = &self.roster else { return Ok(()) };
+        let Body::Message { silent, .. } = entry.body else { return Ok(()) };
+        if roster.member(entry.sender.account).is_none() {
+            return Err(Error::not_found("conversation"));
+        }
+        if roster.waits_for_commit() {
+            return Err(commit_first().at(self.head.epoch, self.head.seq));
+        }
+        if !silent && !roster.may_post(entry.sender.account) {
+            return Err(Error::new(Code::Forbidden, "Only admins may post in this group."));
+        }
+        Ok(())
+    }
+}
+
+/// Somebody who left still has leaves.
+pub fn commit_first() -> Error {
+    Error::new(Code::CommitFirst, "Somebody left: a commit has to take their devices out before anything else.")
 }
 
 impl Lane {
@@ -129,11 +152,25 @@ impl Lane {
 
     /// What this account sees; not found if it is not a member.
     pub fn view(&self, account: AccountId) -> Result<View> {
+        self.reader(account).and_then(|view| match view.roster.member(account) {
+            Some(_) => Ok(view),
+            None => Err(Error::not_found("conversation")),
+        })
+    }
+
+    /// What this account may read; not found if it neither is nor was a member.
+    pub fn reader(&self, account: AccountId) -> Result<View> {
         let state = self.lock();
-        let found = state.roster.as_ref().and_then(|roster| Some((roster, roster.member(account)?.since_seq)));
+        let found = state.roster.as_ref().and_then(|roster| Some((roster, roster.reach(account)?.since_seq)));
         let Some((roster, since_seq)) = found else { return Err(Error::not_found("conversation")) };
         let head = Head { seq: state.visible_seq(account), ..state.head };
         Ok(View { head, roster: roster.clone(), since_seq, blocking: state.block_of(account).is_some() })
+    }
+
+    /// Head and roster, for those who decide who may do what; `None`: no conversation.
+    pub fn roster(&self) -> Option<(Head, Arc<Roster>)> {
+        let state = self.lock();
+        Some((state.head, state.roster.clone()?))
     }
 
     /// Everybody's watermarks as this account sees them, and when the last of them moved.
@@ -189,6 +226,7 @@ impl Lane {
     pub fn append(self: &Arc<Self>, server: &Arc<Server>, entry: NewEntry, reply: Reply) -> Result<()> {
         let state = self.lock();
         state.check_author(entry.sender)?;
+        state.check_group_entry(&entry)?;
         self.enqueue(state, server, entry, reply)
     }
 

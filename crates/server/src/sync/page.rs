@@ -53,7 +53,7 @@ pub async fn range(server: &Server, sender: Sender, log: LogId) -> Result<Range>
         return Ok(Range { head, since_seq: 1 });
     }
     let lane = server.lanes.open(server, log).await?;
-    let view = lane.view(sender.account);
+    let view = lane.reader(sender.account);
     server.lanes.forget(lane);
     let View { head, since_seq, .. } = view.map_err(|_| Error::not_found("log"))?;
     Ok(Range { head, since_seq })

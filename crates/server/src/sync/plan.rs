@@ -56,7 +56,7 @@ async fn plan_log(
     cursor: u64,
     since_ms: Option<u64>,
 ) -> Result<Option<(u64, PlanLog)>> {
-    let Ok(view) = lane.view(sender.account) else { return Ok(None) };
+    let Ok(view) = lane.reader(sender.account) else { return Ok(None) };
     let (watermarks, moved_ms) = lane.watermarks(sender.account);
     let marks_moved =
         since_ms.is_some_and(|since_ms| moved_ms > 0 && moved_ms >= since_ms.saturating_sub(SINCE_SLACK_MS));
