@@ -8,6 +8,7 @@ use crate::server::Server;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidings_store::{MergeRow, StoreError};
+use tokio::sync::RwLock;
 
 /// From the first move to the write.
 const DELAY_MS: u64 = 500;
@@ -21,6 +22,8 @@ pub(super) struct Behind {
     /// Lanes in which something moved.
     lanes: Mutex<Vec<Arc<Lane>>>,
     left: Mutex<Vec<MergeRow>>,
+    /// Read while rows are on their way to the store.
+    writing: RwLock<()>,
 }
 
 impl Behind {
@@ -41,7 +44,17 @@ impl Behind {
         }
     }
 
+    /// Returns when everything that moved before is in the store, also what another flush has taken.
     pub async fn flush(&self, server: &Server) -> Result<()> {
+        let written = {
+            let _writing = self.writing.read().await;
+            self.write(server).await
+        };
+        drop(self.writing.write().await);
+        written
+    }
+
+    async fn write(&self, server: &Server) -> Result<()> {
         let lanes = std::mem::take(&mut *lock(&self.lanes));
         let mut rows = std::mem::take(&mut *lock(&self.left));
         for lane in lanes {
@@ -61,5 +74,46 @@ impl Behind {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use tidings_proto::id::LogId;
+    use tidings_store::{Clock, MemoryDisk};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+    async fn a_flush_waits_for_what_another_one_is_writing() {
+        let disk = MemoryDisk::new(Clock::system());
+        let server = Server::open(Config::default(), disk.open(), Clock::system()).await.unwrap();
+        let server = Arc::new(server);
+        let lane = server.lanes.lane(LogId::from_bytes([7; 16]));
+        lock(&server.lanes.behind.lanes).push(lane.clone());
+        let flush = || {
+            let server = server.clone();
+            tokio::spawn(async move { server.lanes.flush(&server).await })
+        };
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (holds, held) = std::sync::mpsc::channel();
+        let holder = std::thread::spawn(move || {
+            let _state = lane.lock();
+            holds.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        held.recv().unwrap();
+        let first = flush();
+        while !lock(&server.lanes.behind.lanes).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // The first one has taken the lane, and comes no further.
+        let mut second = flush();
+        let waited = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
+        assert!(waited.is_err(), "the lane's rows are not written yet");
+        release.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        holder.join().unwrap();
     }
 }
