@@ -7,6 +7,8 @@ mod bad_input;
 mod chat;
 mod door;
 mod help;
+mod picture;
+mod svg;
 mod talk;
 mod terminal;
 mod web;

@@ -57,6 +57,10 @@ impl Terminal {
         self.screen.lock().expect("nobody panics with it").screen().contents()
     }
 
+    pub fn screen(&self) -> vt100::Screen {
+        self.screen.lock().expect("nobody panics with it").screen().clone()
+    }
+
     pub fn is_taken_over(&self) -> bool {
         self.screen.lock().expect("nobody panics with it").screen().alternate_screen()
     }

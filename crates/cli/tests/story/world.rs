@@ -149,7 +149,12 @@ impl World {
     }
 
     pub fn register(&self, phone: &str) {
-        let mut running = self.spawn(&["register", phone]);
+        self.register_with(phone, &[]);
+    }
+
+    /// With more arguments.
+    pub fn register_with(&self, phone: &str, args: &[&str]) {
+        let mut running = self.spawn(&[&["register", phone], args].concat());
         let code = self.code(phone);
         running.type_in(&format!("{code}\n"));
         let ended = running.wait();
