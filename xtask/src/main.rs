@@ -4,6 +4,7 @@ mod crash;
 mod demo;
 mod fuzz;
 mod sim;
+mod web;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ enum Xtask {
     Crash(crash::Crash),
     /// Feed the decoders of network bytes with noise
     Fuzz(fuzz::Fuzz),
+    /// Build the web app into web/dist, which the server embeds
+    Web(web::Web),
 }
 
 fn main() -> ExitCode {
@@ -28,5 +31,6 @@ fn main() -> ExitCode {
         Xtask::Sim(sim) => sim.run(),
         Xtask::Crash(crash) => crash.run(),
         Xtask::Fuzz(fuzz) => fuzz.run(),
+        Xtask::Web(web) => web.run(),
     }
 }

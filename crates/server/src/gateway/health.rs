@@ -1,4 +1,4 @@
-//! `GET /healthz` (the process lives), `/readyz` (it can serve: its storage answers), `/metrics`, and the front page.
+//! `GET /healthz` (the process lives), `/readyz` (it can serve: its storage answers), `/metrics`.
 
 use crate::error::{Error, Result};
 use crate::server::Server;
@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{Html, IntoResponse};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use std::sync::Arc;
 use tidings_proto::problem::Code;
@@ -20,7 +20,6 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/healthz", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/", get(front))
 }
 
 async fn live() -> impl IntoResponse {
@@ -41,8 +40,4 @@ async fn metrics(State(server): State<Arc<Server>>) -> Result<impl IntoResponse>
         return Err(Error::not_found("page"));
     }
     Ok(([OPENMETRICS, NEVER_CACHED], server.metrics.encode()))
-}
-
-async fn front() -> Html<&'static str> {
-    Html(include_str!("front.html"))
 }

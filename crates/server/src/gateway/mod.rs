@@ -3,7 +3,7 @@
 //! * [`listen`] takes connections and ends them gracefully. * [`routes`] names every endpoint. * [`limits`] stands around
 //!   all of them: request ids, rate limits, time-outs, panics, the log line, the numbers. * [`problem`] makes problem
 //!   documents of what the framework refuses by itself. * [`openapi`] and [`docs`] describe it all; [`health`] says how
-//!   the server is. * [`socket`] and [`session`] are the live connection.
+//!   the server is; `web` is the web app. * [`socket`] and [`session`] are the live connection.
 
 mod decode;
 pub mod docs;
@@ -15,6 +15,7 @@ pub mod problem;
 pub mod routes;
 pub mod session;
 pub mod socket;
+mod web;
 
 use crate::server::Server;
 use axum::Router;
@@ -31,6 +32,7 @@ pub fn router(server: Arc<Server>) -> Router {
     let gate = Arc::new(limits::Gate::new(&server));
     api.merge(docs::routes(openapi::finish(document)))
         .merge(health::routes())
+        .merge(web::routes())
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::no_such_route)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))

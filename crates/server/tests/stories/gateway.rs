@@ -84,7 +84,7 @@ async fn the_server_describes_itself_without_asking_anybody_else() {
     let document: Value = world.get("/openapi.json").await.expect(StatusCode::OK).json();
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/v1/login"]["post"].is_object());
-    assert!(world.get("/").await.expect(StatusCode::OK).text().contains("Tidings is running"));
+    assert!(world.get("/about").await.expect(StatusCode::OK).text().contains("Tidings is running"));
     assert!(world.get("/docs/errors").await.expect(StatusCode::OK).text().contains("stale_epoch"));
     let page = world.get("/docs/").await.expect(StatusCode::OK);
     assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'self'"));

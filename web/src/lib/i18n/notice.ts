@@ -1,0 +1,39 @@
+// What the core says in a conversation, in the person's language.
+import { take, tagOf } from '../core/reply.ts'
+import type { Notice, Person } from '../core/types.ts'
+import { line } from '../text.ts'
+import type { Key } from './en.ts'
+import { en } from './en.ts'
+import { language, t } from './language.svelte.ts'
+
+export function noticeText(notice: Notice): string {
+  const added = take(notice, 'added')
+  if (added) return t('notice.added', { by: name(added.by), who: names(added.who) })
+  const removed = take(notice, 'removed')
+  if (removed) return t('notice.removed', { by: name(removed.by), who: names(removed.who) })
+  const created = take(notice, 'group_created')
+  if (created) return t('notice.group_created', { by: name(created.by) })
+  const left = take(notice, 'left')
+  if (left) return t('notice.left', { who: name(left.who) })
+  const joined = take(notice, 'joined_by_link')
+  if (joined) return t('notice.joined_by_link', { who: name(joined.who) })
+  const admins = take(notice, 'admins_changed')
+  if (admins) {
+    const parts = []
+    if (admins.named.length > 0) parts.push(t('notice.admins_named', { by: name(admins.by), who: names(admins.named) }))
+    if (admins.dismissed.length > 0) parts.push(t('notice.admins_dismissed', { by: name(admins.by), who: names(admins.dismissed) }))
+    return parts.join(' ')
+  }
+  const rules = take(notice, 'rules_changed')
+  if (rules) return t('notice.rules_changed', { by: name(rules.by) })
+  const key = `notice.${tagOf(notice)}`
+  return key in en ? t(key as Key) : t('message.unknown')
+}
+
+function name(person: Person): string {
+  return line(person.title) || t('chat.nameless')
+}
+
+function names(people: Person[]): string {
+  return new Intl.ListFormat(language.locale).format(people.map(name))
+}

@@ -1,0 +1,91 @@
+// What the whole page shares: the core behind it, how things stand, and what is on screen.
+import { CoreClient } from '../core/client.ts'
+import type { Answer, Engine, Failure, News } from '../core/messages.ts'
+import { take } from '../core/reply.ts'
+import type { Command, Connection, Reply, Status } from '../core/types.ts'
+import { failureText } from '../i18n/failure.ts'
+import { Chats } from './chats.svelte.ts'
+import { Router } from './router.svelte.ts'
+import { Toasts } from './toasts.svelte.ts'
+import { Typing } from './typing.svelte.ts'
+
+type Listener = (news: News) => void
+
+export class App {
+  engine = $state<Engine>('starting')
+  status = $state.raw<Status>()
+  connection = $state<Connection>('connecting')
+  readonly chats: Chats
+  readonly typing = new Typing()
+  readonly router = new Router()
+  readonly toasts = new Toasts()
+  readonly #core: CoreClient
+  readonly #listeners = new Set<Listener>()
+
+  constructor(makeWorker: () => Worker) {
+    this.chats = new Chats((command) => this.ask(command))
+    this.#core = new CoreClient(makeWorker, (news) => this.#heard(news))
+  }
+
+  get signedIn(): boolean {
+    return this.status?.account != null
+  }
+
+  /** This person, once signed in. */
+  get me(): string {
+    return this.status?.account ?? ''
+  }
+
+  ask(command: Command): Promise<Answer> {
+    return this.#core.ask(command)
+  }
+
+  /** Asks, and tells the person if it failed. */
+  async do(command: Command): Promise<Reply | undefined> {
+    const answer = await this.ask(command)
+    if (answer.well) return answer.reply
+    this.tell(answer.failure)
+    return undefined
+  }
+
+  tell(failure: Failure): void {
+    this.toasts.add(failureText(failure), 'wrong')
+  }
+
+  /** Hears all news until the returned function is called. */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async refresh(): Promise<void> {
+    const answer = await this.ask('status')
+    if (!answer.well) return
+    const status = take(answer.reply, 'status')
+    if (status === undefined) return
+    this.status = status
+    this.connection = status.connection
+    if (this.signedIn) await this.chats.refresh()
+  }
+
+  #heard(news: News): void {
+    const engine = take(news, 'engine')
+    if (engine !== undefined) {
+      this.engine = engine
+      if (engine === 'ready') void this.refresh()
+    }
+    const connection = take(news, 'connection')
+    if (connection !== undefined) this.connection = connection.state
+    if (take(news, 'logged_out') !== undefined) this.#loggedOut()
+    this.typing.heard(news)
+    this.chats.heard(news)
+    for (const listener of this.#listeners) listener(news)
+  }
+
+  #loggedOut(): void {
+    this.status = undefined
+    this.chats.clear()
+    this.router.go({ name: 'home' })
+    void this.refresh()
+  }
+}

@@ -1,0 +1,104 @@
+// One conversation on screen: its messages as far as they were scrolled to, and what the person does in it.
+import type { Answer, News } from '../core/messages.ts'
+import { take } from '../core/reply.ts'
+import type { Command, Message, Peer } from '../core/types.ts'
+
+export const PAGE = 60
+/** Ticks change near the end. */
+const REREAD_MAX = 200
+/** The core gives at most so many at once. */
+const PAGE_MAX = 500
+
+export class Chat {
+  readonly conversation: string
+  readonly peer: Peer
+  /** Ascending. */
+  messages = $state.raw<Message[]>([])
+  /** False until the first page is there. */
+  read = $state(false)
+  /** Everything older is here too. */
+  whole = $state(false)
+  replyTo = $state.raw<Message>()
+  editing = $state.raw<Message>()
+  readonly #ask: (command: Command) => Promise<Answer>
+  #loading = false
+  #old = false
+  #refreshing = false
+
+  constructor(conversation: string, ask: (command: Command) => Promise<Answer>) {
+    this.conversation = conversation
+    this.peer = { conversation }
+    this.#ask = ask
+  }
+
+  /** The newest page; again after news. Of a longer stretch that is here, as much as may have changed. */
+  async refresh(): Promise<void> {
+    this.#old = true
+    if (this.#refreshing) return
+    this.#refreshing = true
+    while (this.#old) {
+      this.#old = false
+      const limit = Math.min(Math.max(this.messages.length, PAGE), REREAD_MAX)
+      const page = await this.#page({ messages: { of: this.peer, before: null, limit } })
+      if (page === undefined) break
+      this.messages = merge(this.messages, page)
+      if (page.length < limit) this.whole = true
+      this.read = true
+    }
+    this.#refreshing = false
+  }
+
+  async older(): Promise<void> {
+    if (this.#loading || this.whole || !this.read) return
+    this.#loading = true
+    // What is not sent yet has a position beyond what a number holds; there is always something sent before it, or the
+    // page was too small.
+    const first = this.messages.find(({ position }) => Number.isSafeInteger(position.seq))
+    const limit = first === undefined ? PAGE_MAX : PAGE
+    const page = await this.#page({ messages: { of: this.peer, before: first?.position ?? null, limit } })
+    if (page !== undefined) {
+      this.messages = merge(this.messages, page)
+      if (page.length < limit) this.whole = true
+    }
+    this.#loading = false
+  }
+
+  heard(news: News): void {
+    const added = take(news, 'message_added')
+    if (added?.conversation === this.conversation) void this.refresh()
+    const changed = take(news, 'message_changed')
+    if (changed?.conversation === this.conversation) void this.#reread(changed.message)
+    const ticks = take(news, 'ticks_changed')
+    if (ticks?.conversation === this.conversation) void this.refresh()
+    if (news === 'caught_up') void this.refresh()
+  }
+
+  /** Reads one message again; it may have moved. */
+  async #reread(message: string): Promise<void> {
+    const answer = await this.#ask({ message: { id: message } })
+    const fresh = answer.well ? take(answer.reply, 'message') : undefined
+    if (fresh !== undefined) this.messages = merge(this.messages, [fresh])
+  }
+
+  async #page(command: Command): Promise<Message[] | undefined> {
+    const answer = await this.#ask(command)
+    if (!answer.well) {
+      // A conversation that is not made yet has no messages.
+      this.read = true
+      return undefined
+    }
+    return take(answer.reply, 'messages')
+  }
+}
+
+/** Both, ascending, each message once and as `fresh` has it. */
+export function merge(known: Message[], fresh: Message[]): Message[] {
+  if (known.length === 0) return fresh
+  const byId = new Map(fresh.map((message) => [message.message, message]))
+  const kept = known.filter(({ message }) => !byId.has(message))
+  return [...kept, ...fresh].sort(order)
+}
+
+function order(a: Message, b: Message): number {
+  return a.position.seq - b.position.seq || a.position.local - b.position.local
+}

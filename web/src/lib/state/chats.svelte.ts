@@ -1,0 +1,52 @@
+// The list of conversations. News only marks it as old; however much happens, it is read again at most once at a time.
+import type { Answer, News } from '../core/messages.ts'
+import { take, tagOf } from '../core/reply.ts'
+import type { Command, Conversation } from '../core/types.ts'
+
+const CHANGES = new Set(['message_added', 'message_changed', 'ticks_changed', 'conversation_changed', 'caught_up'])
+/** Between two readings while a lot happens. */
+const PAUSE_MS = 120
+
+export class Chats {
+  list = $state.raw<Conversation[]>([])
+  /** False until it was read for the first time. */
+  read = $state(false)
+  readonly unread = $derived(this.list.reduce((sum, { unread }) => sum + unread, 0))
+  readonly #ask: (command: Command) => Promise<Answer>
+  #old = false
+  #reading = false
+
+  constructor(ask: (command: Command) => Promise<Answer>) {
+    this.#ask = ask
+  }
+
+  find(conversation: string): Conversation | undefined {
+    return this.list.find((chat) => chat.conversation === conversation)
+  }
+
+  heard(news: News): void {
+    if (CHANGES.has(tagOf(news))) void this.refresh()
+  }
+
+  clear(): void {
+    this.list = []
+    this.read = false
+  }
+
+  async refresh(): Promise<void> {
+    this.#old = true
+    if (this.#reading) return
+    this.#reading = true
+    while (this.#old) {
+      this.#old = false
+      const answer = await this.#ask('conversations')
+      const list = answer.well ? take(answer.reply, 'conversations') : undefined
+      if (list !== undefined) {
+        this.list = list
+        this.read = true
+      }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+    this.#reading = false
+  }
+}

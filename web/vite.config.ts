@@ -1,0 +1,22 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vite'
+import { shell } from './shell.plugin.ts'
+
+// The core's WebAssembly is put into src/worker/core by `cargo xtask web`.
+export default defineConfig({
+  plugins: [svelte(), shell()],
+  build: {
+    target: 'es2023',
+    // Everything is named by its content, so browsers may keep it for ever.
+    assetsDir: 'assets',
+    assetsInlineLimit: 0,
+    cssCodeSplit: false,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    // `cargo xtask web` empties it.
+    emptyOutDir: false,
+  },
+  worker: { format: 'es' },
+  server: { proxy: { '/v1': { target: 'http://127.0.0.1:3000', ws: true } } },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+} as Parameters<typeof defineConfig>[0])
