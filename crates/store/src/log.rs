@@ -13,9 +13,10 @@
 //! bucket and answered with its old seq ([`AppendError::Repeat`]): retries of the last [`limit::BUCKET_SEQS`] messages,
 //! at the least, are recognised. An entry must carry the epoch that holds at its place.
 //!
-//! **Reading** gives entries as they are stored. Expiry removes entries, never seqs: inside the range that a page covers
+//! **Reading** gives entries as they are stored. Expiry (and [`Log::forget`]) removes entries, never seqs: inside the range that a page covers
 //! a missing seq is an entry that expired.
 
+mod forget;
 mod page;
 mod row;
 #[cfg(test)]

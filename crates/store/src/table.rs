@@ -34,6 +34,8 @@ pub enum Table {
     DeviceOwner = 14,
     /// Account of a phone number. Partition: keyed hash of the number. Row: empty. Value: account id.
     Phone = 15,
+    /// What an account shares of itself (`sharing`). Partition: account id. Row: empty. Absent: everything.
+    Sharing = 17,
     /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
     Code = 16,
 
@@ -42,12 +44,19 @@ pub enum Table {
     /// The last-resort key package, and the device's credential. Partition: device id. Rows: `last`, `credential`.
     DeviceKey = 21,
 
-    /// Members, roles and epoch of a conversation as of one of its entries; the log is the truth. Partition: conversation
-    /// id. Row: empty. Written after a commit entry, and rebuilt from the log when behind.
+    /// Members and rules of a conversation as of one of its entries; the log is the truth. Partition: conversation id.
+    /// Row: empty. Written after the entry of a commit or leave, and rebuilt from the log when behind.
     Roster = 30,
     /// MLS GroupInfo of an epoch. Partition: conversation id. Row: message id of the commit that led to it. Written
-    /// before that commit is appended; those of older commits are deleted after.
+    /// before that commit is appended; those of older commits are deleted after, in groups as their trees are.
     GroupInfo = 31,
+    /// MLS ratchet trees of a group. Partition: conversation id. Rows: message id of a commit: the tree after it (TLS
+    /// bytes), written before that commit is appended; `index`: which trees are here. Kept: the newest one, and those that
+    /// somebody who was welcomed may still need.
+    GroupTree = 32,
+    /// Who asks to be let into a group. Partition: conversation id. Row: account id. Value: time (u64). Expires, or is
+    /// deleted when an admin answers.
+    JoinRequest = 33,
 
     /// Cursors. Partition: device id. Row: log id. Value: seq (u64), which is the version too.
     Cursor = 40,
@@ -55,6 +64,10 @@ pub enum Table {
     Delivered = 41,
     /// Read watermarks; as `Delivered`.
     Read = 42,
+
+    /// When somebody of an account was last looking at the app. Partition: account id. Row: empty. Value: time (u64),
+    /// which is the version too. Written when they stop, and at most once a minute while they look.
+    LastSeen = 43,
 
     /// What the server itself remembers. Partition: empty. Row: name. Holds the secrets it made at its first start.
     Server = 50,
@@ -72,6 +85,7 @@ pub enum Family {
     Conversation,
     Cursor,
     Watermark,
+    LastSeen,
     Server,
 }
 
@@ -90,7 +104,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 19] = [
+    pub const ALL: [Table; 23] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -99,6 +113,7 @@ impl Table {
         Table::Device,
         Table::Membership,
         Table::Block,
+        Table::Sharing,
         Table::DeviceOwner,
         Table::Phone,
         Table::Code,
@@ -106,9 +121,12 @@ impl Table {
         Table::DeviceKey,
         Table::Roster,
         Table::GroupInfo,
+        Table::GroupTree,
+        Table::JoinRequest,
         Table::Cursor,
         Table::Delivered,
         Table::Read,
+        Table::LastSeen,
         Table::Server,
     ];
 
@@ -116,20 +134,21 @@ impl Table {
         match self {
             Table::Entry | Table::Sent | Table::Head => Family::Log,
             Table::Bucket => Family::Bucket,
-            Table::Account | Table::Device | Table::Membership | Table::Block => Family::Account,
+            Table::Account | Table::Device | Table::Membership | Table::Block | Table::Sharing => Family::Account,
             Table::DeviceOwner => Family::DeviceOwner,
             Table::Phone | Table::Code => Family::Phone,
             Table::KeyPackage | Table::DeviceKey => Family::Keys,
-            Table::Roster | Table::GroupInfo => Family::Conversation,
+            Table::Roster | Table::GroupInfo | Table::GroupTree | Table::JoinRequest => Family::Conversation,
             Table::Cursor => Family::Cursor,
             Table::Delivered | Table::Read => Family::Watermark,
+            Table::LastSeen => Family::LastSeen,
             Table::Server => Family::Server,
         }
     }
 
     pub const fn mode(self) -> Mode {
         match self {
-            Table::Bucket | Table::Cursor | Table::Delivered | Table::Read => Mode::Merge,
+            Table::Bucket | Table::Cursor | Table::Delivered | Table::Read | Table::LastSeen => Mode::Merge,
             _ => Mode::Commit,
         }
     }
@@ -152,6 +171,7 @@ impl Table {
             Table::Device => "device",
             Table::Membership => "membership",
             Table::Block => "block",
+            Table::Sharing => "sharing",
             Table::DeviceOwner => "device_owner",
             Table::Phone => "phone",
             Table::Code => "code",
@@ -159,9 +179,12 @@ impl Table {
             Table::DeviceKey => "device_key",
             Table::Roster => "roster",
             Table::GroupInfo => "group_info",
+            Table::GroupTree => "group_tree",
+            Table::JoinRequest => "join_request",
             Table::Cursor => "cursor",
             Table::Delivered => "delivered",
             Table::Read => "read",
+            Table::LastSeen => "last_seen",
             Table::Server => "server",
         }
     }

@@ -12,6 +12,7 @@
 //! would double what a sweep writes, and neither a write-ahead log nor a solid-state disk would forget them for it.
 
 mod apply;
+mod census;
 mod meter;
 mod overlay;
 mod priority;
@@ -21,6 +22,8 @@ mod rows;
 mod schema;
 mod sweep;
 mod writer;
+
+pub use census::census;
 
 use crate::batch::{Batch, MergeRow};
 use crate::clock::Clock;

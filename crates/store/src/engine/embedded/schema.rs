@@ -54,7 +54,7 @@ pub struct Sql {
 
 /// Whether the values of a table lie in the heap.
 pub const fn is_heaped(table: Table) -> bool {
-    matches!(table, Table::Entry | Table::KeyPackage | Table::GroupInfo | Table::Roster)
+    matches!(table, Table::Entry | Table::KeyPackage | Table::GroupInfo | Table::GroupTree | Table::Roster)
 }
 
 /// Whether a table has a tree of its own, ordered by row first. It must not be scanned.
@@ -107,6 +107,7 @@ fn tree(table: Table) -> &'static str {
         Family::Conversation => "tree_conversation",
         Family::Cursor => "tree_cursor",
         Family::Watermark => "tree_watermark",
+        Family::LastSeen => "tree_last_seen",
         Family::Server => "tree_server",
     }
 }

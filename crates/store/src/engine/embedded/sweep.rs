@@ -87,6 +87,11 @@ pub fn step(rows: &mut Rows, connection: &Connection, now_ms: i64) -> rusqlite::
     Ok(Some(swept))
 }
 
+/// Moves the write-ahead log into the file, which only then becomes as short as it can be.
+pub fn shorten(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
 /// Gives free pages at the end of the file back, outside of a transaction. Returns whether more are left to give.
 pub fn vacuum(connection: &Connection) -> rusqlite::Result<bool> {
     let count = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));

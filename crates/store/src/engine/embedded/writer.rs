@@ -48,6 +48,8 @@ struct Writer<'c> {
     /// Sweeps that somebody waits for, and what they have removed.
     sweeps: Vec<SweepAnswer>,
     swept: u64,
+    /// Free pages were given back, and the file is not yet shorter.
+    is_shrinking: bool,
 }
 
 /// Runs until the queue is closed. `ready` hears whether it could begin.
@@ -86,6 +88,7 @@ impl<'c> Writer<'c> {
             sweep_at: Instant::now() + SWEEP_INTERVAL,
             sweeps: Vec::new(),
             swept: 0,
+            is_shrinking: false,
         })
     }
 
@@ -206,8 +209,14 @@ impl<'c> Writer<'c> {
                 let swept = std::mem::take(&mut self.swept);
                 self.answer_sweeps(Ok(swept));
                 match sweep::vacuum(self.connection) {
-                    Ok(true) => SWEEP_REST,
-                    Ok(false) => SWEEP_INTERVAL,
+                    Ok(true) => {
+                        self.is_shrinking = true;
+                        SWEEP_REST
+                    }
+                    Ok(false) => {
+                        self.shorten();
+                        SWEEP_INTERVAL
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "space could not be given back");
                         SWEEP_INTERVAL
@@ -221,6 +230,15 @@ impl<'c> Writer<'c> {
             }
         };
         self.sweep_at = Instant::now() + rest;
+    }
+
+    /// At the end of giving space back.
+    fn shorten(&mut self) {
+        if std::mem::take(&mut self.is_shrinking)
+            && let Err(error) = sweep::shorten(self.connection)
+        {
+            tracing::warn!(%error, "the file is not yet shorter");
+        }
     }
 
     fn answer_sweeps(&mut self, result: Result<u64, StoreError>) {
