@@ -17,6 +17,8 @@ export default defineConfig({
     emptyOutDir: false,
   },
   worker: { format: 'es' },
-  server: { proxy: { '/v1': { target: 'http://127.0.0.1:3000', ws: true } } },
+  // While the page is being worked on: `npm run dev` beside `tidings serve`.
+  server: { proxy: { '/v1': { target: process.env['TIDINGS_SERVER'] ?? 'http://127.0.0.1:3000', ws: true } } },
+  preview: { proxy: { '/v1': { target: process.env['TIDINGS_SERVER'] ?? 'http://127.0.0.1:3000', ws: true } } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 } as Parameters<typeof defineConfig>[0])

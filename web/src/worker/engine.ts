@@ -59,11 +59,26 @@ export class Engine {
   }
 
   command(id: number, command: string): void {
-    this.#input((now) => this.#core.command(id, command, now))
+    this.#input((now) => {
+      try {
+        return this.#core.command(id, command, now)
+      } catch (error) {
+        // Not a command of this version: a tab of another one asked.
+        if (error instanceof WebAssembly.RuntimeError) throw error
+        return [['reply', id, false, '"not_understood"']]
+      }
+    })
   }
 
   networkChanged(): void {
     this.#input((now) => this.#core.networkChanged(now))
+  }
+
+  /** The browser says so, long before a silent line would show it. */
+  networkLost(): void {
+    if (this.#socket === undefined) return
+    this.#hangUp()
+    this.#input((now) => this.#core.disconnected(now))
   }
 
   /** Ends it: nothing is handed to the core any more. */

@@ -23,6 +23,7 @@ const OPEN_WAIT_MS = 150
 /** Among the workers. */
 type Word =
   | { kind: 'who leads' }
+  | { kind: 'i take over' }
   | { kind: 'i lead'; term: string }
   | { kind: 'ask'; tab: string; id: number; command: string }
   | { kind: 'answer'; tab: string; id: number; well: boolean; value: string }
@@ -36,6 +37,8 @@ const waiting = new Map<number, CommandMessage>()
 const asked = new Map<number, { tab: string; id: number }>()
 let nextId = 0
 let engine: Engine | undefined
+/** This worker holds the lock. */
+let leading = false
 /** Whom this tab follows. */
 let leader: string | undefined
 let patience: ReturnType<typeof setTimeout> | undefined
@@ -61,6 +64,7 @@ channel.onmessage = ({ data }: MessageEvent<Word>) => {
     return
   }
   heardFromLeader()
+  if (data.kind === 'i take over') orphaned()
   if (data.kind === 'i lead') follow(data.term)
   if (data.kind === 'answer' && data.tab === tab) answer(data.id, data.well, data.value)
   if (data.kind === 'event') self.postMessage({ kind: 'changed', event: data.event })
@@ -82,21 +86,21 @@ function answer(id: number, well: boolean, value: string): void {
 
 function follow(term: string): void {
   if (leader === term) return
-  const changed = leader !== undefined
+  if (leader !== undefined) orphaned()
   leader = term
-  settle(changed)
+  for (const message of [...waiting.values()]) pass(message)
   tell('ready')
 }
 
-/** There is a leader, perhaps a new one: what only reads is asked (again); what changed something is lost. */
-function settle(changed: boolean): void {
-  for (const message of [...waiting.values()]) {
-    if (changed && !message.again) answer(message.id, false, '"lost"')
-    else pass(message)
-  }
+/** The leader is gone. What only reads is asked again of the next; whether it did the rest is unknown. */
+function orphaned(): void {
+  if (leader === undefined) return
+  leader = undefined
+  for (const { id, again } of [...waiting.values()]) if (!again) answer(id, false, '"lost"')
 }
 
 function expectAnswer(): void {
+  if (leading) return
   patience ??= setTimeout(() => {
     patience = undefined
     tell('asleep')
@@ -115,8 +119,11 @@ function heardFromLeader(): void {
 // --- leading
 
 async function lead(): Promise<never> {
+  leading = true
   clearTimeout(patience)
-  const changed = leader !== undefined
+  patience = undefined
+  say({ kind: 'i take over' })
+  orphaned()
   try {
     engine = new Engine(await open(), self.location.origin, { reply: replied, event: happened, crashed })
   } catch (error) {
@@ -126,7 +133,7 @@ async function lead(): Promise<never> {
   engine.start()
   say({ kind: 'i lead', term: tab })
   tell('ready')
-  settle(changed)
+  for (const message of [...waiting.values()]) pass(message)
   // Held until this worker ends.
   return new Promise<never>(() => {})
 }
@@ -200,6 +207,7 @@ function refusal(error: unknown): Refusal {
 }
 
 self.addEventListener('online', () => engine?.networkChanged())
+self.addEventListener('offline', () => engine?.networkLost())
 
 if (!('locks' in navigator)) tell({ failed: 'no_locks', detail: '' })
 else if (!('getDirectory' in (navigator.storage ?? {}))) tell({ failed: 'no_storage', detail: '' })
@@ -208,6 +216,6 @@ else {
   say({ kind: 'who leads' })
   // Somebody else may lead; whoever holds the lock answers soon.
   void navigator.locks.query().then(({ held }) => {
-    if (engine === undefined && held?.some(({ name }) => name === LOCK)) expectAnswer()
+    if (!leading && held?.some(({ name }) => name === LOCK)) expectAnswer()
   })
 }

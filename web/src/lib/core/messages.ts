@@ -41,7 +41,10 @@ export type Refusal = 'no_storage' | 'no_locks' | 'no_wasm' | 'storage_full' | '
 /** What the page hears of. */
 export type News = Event | { engine: Engine }
 
-/** Why a command failed. `lost`: the tab that led went away; whether it was done is unknown. */
-export type Failure = ClientError | 'lost'
+/**
+ * Why a command failed. `lost`: the tab that led went away; whether it was done is unknown. `not_understood`: the tab
+ * that leads is of another version.
+ */
+export type Failure = ClientError | 'lost' | 'not_understood'
 
 export type Answer = { well: true; reply: Reply } | { well: false; failure: Failure }

@@ -25,9 +25,9 @@ export class Chat {
   #old = false
   #refreshing = false
 
-  constructor(conversation: string, ask: (command: Command) => Promise<Answer>) {
+  constructor(conversation: string, peer: Peer, ask: (command: Command) => Promise<Answer>) {
     this.conversation = conversation
-    this.peer = { conversation }
+    this.peer = peer
     this.#ask = ask
   }
 

@@ -1,9 +1,16 @@
 // The list of conversations. News only marks it as old; however much happens, it is read again at most once at a time.
+import { SvelteMap } from 'svelte/reactivity'
 import type { Answer, News } from '../core/messages.ts'
 import { take, tagOf } from '../core/reply.ts'
 import type { Command, Conversation } from '../core/types.ts'
 
 const CHANGES = new Set(['message_added', 'message_changed', 'ticks_changed', 'conversation_changed', 'caught_up'])
+/** Somebody who was looked up; the conversation is made with the first message. */
+export interface Stranger {
+  account: string
+  title: string
+}
+
 /** Between two readings while a lot happens. */
 const PAUSE_MS = 120
 
@@ -12,6 +19,8 @@ export class Chats {
   /** False until it was read for the first time. */
   read = $state(false)
   readonly unread = $derived(this.list.reduce((sum, { unread }) => sum + unread, 0))
+  /** By conversation. */
+  readonly strangers = new SvelteMap<string, Stranger>()
   readonly #ask: (command: Command) => Promise<Answer>
   #old = false
   #reading = false
@@ -31,6 +40,7 @@ export class Chats {
   clear(): void {
     this.list = []
     this.read = false
+    this.strangers.clear()
   }
 
   async refresh(): Promise<void> {

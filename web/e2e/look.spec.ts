@@ -1,0 +1,94 @@
+// Every screen, in both themes, at the width of a phone and of a desktop: axe finds nothing, nothing is cut off, and
+// the pictures are kept (SCREENSHOTS=1 writes them into docs/web).
+import axe from 'axe-core'
+import type { Page } from '@playwright/test'
+import { resolve } from 'node:path'
+import { type Person, expect, test } from './world.ts'
+
+const FOLDER = resolve('../docs/web')
+const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 }, narrow: { width: 320, height: 640 } }
+
+async function look(page: Page, name: string): Promise<void> {
+  for (const theme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      await page.setViewportSize(viewport)
+      // Two frames: rows are measured in the first.
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+      if (process.env['SCREENSHOTS'] && size !== 'narrow') {
+        await page.screenshot({ path: `${FOLDER}/${name}-${size}-${theme}.png` })
+      }
+      await page.evaluate(axe.source)
+      const found = await page.evaluate(async () => {
+        const run = (window as unknown as { axe: typeof axe }).axe
+        const result = await run.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+        return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
+      })
+      expect(found, `${name}, ${size}, ${theme}`).toEqual([])
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)
+      expect(wide, `${name} at ${size} is wider than its screen`).toBe(false)
+    }
+  }
+  await page.setViewportSize(SIZES.desktop)
+}
+
+async function conversation(anna: Person, bram: Person): Promise<void> {
+  await anna.open(bram.phone)
+  await anna.say('Hi Bram! Are you coming on Saturday?')
+  await anna.expectTick('Hi Bram', 'Delivered')
+  await bram.enter()
+  await bram.say('Of course 😊 What shall I bring?')
+  await expect(anna.bubble('Of course')).toBeVisible()
+  await anna.bubble('Of course').click({ button: 'right' })
+  await anna.page.getByRole('menuitem', { name: 'Reply' }).click()
+  await anna.say('Just yourself. The recipe is here: https://example.org/soup')
+  await expect(bram.bubble('Just yourself')).toBeVisible()
+  await bram.bubble('Just yourself').click({ button: 'right' })
+  await bram.page.getByRole('menuitemcheckbox', { name: '❤️' }).click()
+  await bram.say('Perfect.\nI take the train at ten, so I should be there before noon.')
+  await bram.say('🎉')
+  await expect(anna.bubble('🎉')).toBeVisible()
+  await expect(anna.bubble('Just yourself').getByRole('button', { name: /❤️/ })).toBeVisible()
+}
+
+test('every screen is accessible and looks as it should', async ({ browser, server, meet }) => {
+  test.setTimeout(240_000)
+  const fresh = await browser.newPage()
+  await fresh.goto(server.url)
+  await expect(fresh.getByRole('heading', { name: 'Welcome to Tidings' })).toBeVisible()
+  await look(fresh, 'sign-up')
+  await fresh.getByLabel('Phone number').fill('+31687654399')
+  await fresh.getByRole('button', { name: 'Send me a code' }).click()
+  await expect(fresh.getByRole('heading', { name: 'Your code' })).toBeVisible()
+  await look(fresh, 'code')
+  await fresh.close()
+
+  const anna = await meet('Anna')
+  const bram = await meet('Bram')
+  await look(anna.page, 'empty')
+  await anna.page.getByRole('button', { name: 'New conversation' }).first().click()
+  await look(anna.page, 'new')
+  await anna.page.keyboard.press('Escape')
+  await conversation(anna, bram)
+  await look(anna.page, 'chat')
+
+  await anna.bubble('Of course').click({ button: 'right' })
+  await expect(anna.page.getByRole('menu')).toBeVisible()
+  await anna.page.keyboard.press('Escape')
+  await anna.page.getByRole('button', { name: /^About/ }).click()
+  await look(anna.page, 'details')
+  await anna.page.getByRole('button', { name: /Safety number/ }).click()
+  await expect(anna.page.getByRole('dialog')).toContainText(/\d{5}/)
+  await look(anna.page, 'safety')
+  await anna.page.keyboard.press('Escape')
+  await anna.page.getByRole('complementary').getByRole('button', { name: 'Back' }).click()
+  await anna.page.keyboard.press('Escape')
+  await look(anna.page, 'home')
+  await anna.page.getByRole('button', { name: 'Settings' }).click()
+  await look(anna.page, 'settings')
+  await anna.page.getByRole('combobox').selectOption('ar')
+  await expect(anna.page.locator('html')).toHaveAttribute('dir', 'rtl')
+  await look(anna.page, 'settings-arabic')
+  await anna.page.getByRole('navigation').getByRole('link').first().click()
+  await look(anna.page, 'chat-arabic')
+})
