@@ -135,8 +135,14 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         Purpose::Register { reply }
         | Purpose::Login { reply, .. }
         | Purpose::Revoke { reply }
-        | Purpose::SetBlock { reply, .. } => Some(reply),
+        | Purpose::SetBlock { reply, .. }
+        | Purpose::InvitePreview { reply, .. }
+        | Purpose::AskToJoin { reply }
+        | Purpose::JoinRequests { reply }
+        | Purpose::RefuseRequest { reply }
+        | Purpose::Watermarks { reply, .. } => Some(reply),
         _ => None,
     });
-    asked.chain(memory.login).chain(memory.waiting.iter().map(|(id, _)| *id)).collect()
+    let of_groups = memory.groups.replies.values().chain(memory.groups.joining.values().flatten()).copied();
+    asked.chain(memory.login).chain(of_groups).chain(memory.waiting.iter().map(|(id, _)| *id)).collect()
 }

@@ -14,7 +14,7 @@ use crate::receipt;
 use crate::rejoin;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
-use tidings_proto::entry::Entry;
+use tidings_proto::entry::{ConversationKind, Entry};
 use tidings_proto::frame::{ClientFrame, Page, Plan, PlanLog};
 use tidings_proto::id::LogId;
 use tidings_proto::limit::PAGE_MAX_ENTRIES;
@@ -67,6 +67,9 @@ fn plan_conversation(step: &mut Step<'_>, planned: &PlanLog) -> Done {
     }
     for watermark in &planned.watermarks {
         receipt::watermark(step, conversation, watermark)?;
+    }
+    if let Some(floor) = planned.floor.filter(|_| row.kind == ConversationKind::Group) {
+        receipt::floor(step, conversation, floor)?;
     }
     if planned.head < row.cursor {
         return restored(step, planned, row.cursor);

@@ -13,6 +13,7 @@ use crate::conversation;
 use crate::create;
 use crate::db::{Db, DbError};
 use crate::error::ClientError;
+use crate::group;
 use crate::http::{self, Answer, token};
 use crate::io::{Input, Output};
 use crate::job::{self, Job, Kind};
@@ -27,6 +28,7 @@ use crate::rejoin;
 use crate::session;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
+use crate::view;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tidings_proto::frame::{Refused, ServerFrame};
@@ -207,9 +209,15 @@ fn heard(step: &mut Step<'_>, frame: ServerFrame) -> Done {
 }
 
 fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
-    let is_commit = membership::is_own_commit(step, refused.conversation, refused.message_id)?;
-    if !is_commit {
+    let Refused { conversation, message_id, .. } = *refused;
+    if step.mem.in_flight.commits.get(&conversation) == Some(&message_id) {
+        step.mem.in_flight.commits.remove(&conversation);
+    }
+    if !membership::is_own_commit(step, conversation, message_id)? {
         return outbox::refused(step, refused);
+    }
+    if !rejoin::is_wanted(step.tx, conversation)? {
+        return group::work::refused(step, refused);
     }
     match rejoin::refused(step, refused)? {
         Some(failure) => outbox::fail_all(step, refused.conversation, &failure),
@@ -252,6 +260,28 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
             Some(failure) => outbox::fail_all(step, conversation, &failure),
             None => Ok(()),
         },
+        Purpose::WelcomeInfo { conversation, commit } => group::welcome::answered(step, conversation, commit, answer),
+        Purpose::GroupClaim { conversation, account } => group::claim::answered(step, conversation, account, answer),
+        Purpose::Leave { conversation } => group::leave::posted(step, conversation, answer),
+        Purpose::InvitePreview { reply, conversation, secret } => {
+            group::join::previewed(step, reply, conversation, &secret, answer)
+        }
+        Purpose::AskToJoin { reply } => {
+            group::join::asked(step, reply, answer);
+            Ok(())
+        }
+        Purpose::JoinRequests { reply } => group::join::listed(step, reply, answer),
+        Purpose::RefuseRequest { reply } => {
+            group::join::refusal_answered(step, reply, answer);
+            Ok(())
+        }
+        Purpose::Watermarks { reply, conversation, message } => {
+            view::info::answered(step, reply, conversation, message, answer)
+        }
+        Purpose::Lookups { phones } => {
+            let ready = contact::looked_up_many(step, &phones, answer)?;
+            ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
+        }
     }
 }
 
@@ -307,6 +337,10 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         }
         (Kind::Create, Some(conversation)) => create::run(step, conversation),
         (Kind::Rejoin, Some(conversation)) => rejoin::run(step, conversation),
+        (Kind::Group | Kind::Welcome | Kind::Profile, Some(_)) if !up => Ok(()),
+        (Kind::Group, Some(conversation)) => group::work::run(step, conversation),
+        (Kind::Welcome, Some(conversation)) => group::welcome::run(step, conversation),
+        (Kind::Profile, Some(conversation)) => group::profile::run(step, conversation),
         _ => Ok(()),
     }
 }

@@ -170,6 +170,10 @@ pub enum Command {
     Message {
         id: MessageId,
     },
+    /// Of one's own message: who has it and who has read it, as far as the server and this device know. → `Reply::MessageInfo`
+    MessageInfo {
+        message: MessageId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,16 +181,35 @@ pub enum Command {
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Done,
-    CodeSent { expires_in_s: u64, retry_after_s: u64 },
-    LoggedIn { account: AccountId, device: DeviceId },
-    Queued { message: MessageId, conversation: ConversationId },
-    SafetyNumber { digits: String, verified: bool },
+    CodeSent {
+        expires_in_s: u64,
+        retry_after_s: u64,
+    },
+    LoggedIn {
+        account: AccountId,
+        device: DeviceId,
+    },
+    Queued {
+        message: MessageId,
+        conversation: ConversationId,
+    },
+    SafetyNumber {
+        digits: String,
+        verified: bool,
+    },
     /// `account`: the other person of a direct conversation.
-    Conversation { conversation: ConversationId, account: Option<AccountId> },
+    Conversation {
+        conversation: ConversationId,
+        account: Option<AccountId>,
+    },
     Group(view::Group),
-    Invite { token: String, key: InviteKey },
+    Invite {
+        token: String,
+        key: InviteKey,
+    },
     JoinRequested,
     JoinRequests(Vec<view::JoinRequest>),
+    MessageInfo(view::MessageInfo),
     Status(view::Status),
     Conversations(Vec<view::Conversation>),
     Messages(Vec<view::Message>),

@@ -6,6 +6,7 @@ use crate::conversation::{self, Row, Standing};
 use crate::create;
 use crate::error::ClientError;
 use crate::event::Event;
+use crate::group;
 use crate::message::{self, Found, Kind, New};
 use crate::outbox;
 use crate::step::{Step, Stop};
@@ -27,6 +28,9 @@ pub(crate) fn send(step: &mut Step<'_>, with: With, text: String, reply_to: Opti
         None => None,
     };
     let row = open(step, with)?;
+    if !group::member::may_post(step.tx, conversation, step.me()?.sender.account)? {
+        return Err(not_allowed("only admins may write in this group"));
+    }
     outbox::queue_profile(step, &row)?;
     let message = step.fresh_id();
     let content = Content::Text { text, reply_to };

@@ -9,6 +9,7 @@ use crate::command::{Command, Peer, Reply};
 use crate::conversation;
 use crate::error::ClientError;
 use crate::event::Event;
+use crate::group;
 use crate::http::{self, Answer, Failure};
 use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
@@ -21,6 +22,7 @@ use tidings_proto::credential::Credential;
 use tidings_proto::entry::ConversationKind;
 use tidings_proto::http::{AccountDevices, Found, Lookup};
 use tidings_proto::id::{AccountId, ConversationId};
+use tidings_proto::limit::LOOKUP_PHONES_MAX;
 use tidings_proto::problem::Code;
 
 /// Commands that wait for an answer at the same time.
@@ -160,6 +162,51 @@ pub(crate) fn wait_for_lookup(step: &mut Step<'_>, id: CallId, command: Command,
     }
     let body = http::json(&Lookup { phones: vec![phone] });
     http::ask(step, purpose, Method::Post, "/v1/contacts/lookup", body)
+}
+
+/// The same for a command that names several people.
+pub(crate) fn wait_for_lookups(step: &mut Step<'_>, id: CallId, command: Command, phones: Vec<String>) -> Done {
+    wait(step, id, command)?;
+    let asked =
+        |purpose: &Purpose, phone: &String| matches!(purpose, Purpose::Lookups { phones } if phones.contains(phone));
+    let new: Vec<String> =
+        phones.into_iter().filter(|phone| !step.mem.requests.is_open(|purpose| asked(purpose, phone))).collect();
+    for phones in new.chunks(LOOKUP_PHONES_MAX) {
+        let phones = phones.to_vec();
+        let body = http::json(&Lookup { phones: phones.clone() });
+        http::ask(step, Purpose::Lookups { phones }, Method::Post, "/v1/contacts/lookup", body)?;
+    }
+    Ok(())
+}
+
+/// What is to be run again now: it may find that others are still looked up.
+pub(crate) fn looked_up_many(
+    step: &mut Step<'_>,
+    phones: &[String],
+    answer: Answer,
+) -> Result<Vec<(CallId, Command)>, Stop> {
+    let names = |command: &Command, phones: &[String]| {
+        let named = |peer: &Peer| matches!(peer, Peer::Phone(other) if normalize_phone(other).is_ok_and(|other| phones.contains(&other)));
+        group::command::people(command).iter().any(named)
+    };
+    let ready = take_waiting(step, |command| names(command, phones));
+    let found = match http::read::<Found>(answer) {
+        Ok(found) => found,
+        Err(failure) => {
+            refuse(step, ready, &failure.to_client_error());
+            return Ok(Vec::new());
+        }
+    };
+    for known in found.matches.iter().filter(|known| phones.contains(&known.phone)) {
+        set_phone(step.tx, known.account, &known.phone)?;
+    }
+    let mut again = ready;
+    for phone in phones.iter().filter(|phone| !found.matches.iter().any(|known| known.phone == **phone)) {
+        let (hopeless, rest) = again.into_iter().partition(|(_, command)| names(command, std::slice::from_ref(phone)));
+        refuse(step, hopeless, &ClientError::NoSuchPerson { phone: phone.clone() });
+        again = rest;
+    }
+    Ok(again)
 }
 
 /// What is to be run again now.

@@ -134,6 +134,16 @@ fn set_account(tx: &Connection, conversation: ConversationId, account: Option<Ac
     Ok(())
 }
 
+/// It never came to be.
+pub(crate) fn forget(tx: &Connection, conversation: ConversationId) -> Done {
+    for table in ["conversation", "group_profile", "outbox", "own_commit", "pending_welcome", "invite_secret"] {
+        tx.prepare_cached(&format!("DELETE FROM {table} WHERE conversation = ?1"))?
+            .execute([conversation.as_bytes()])?;
+    }
+    tx.prepare_cached("DELETE FROM job WHERE subject = ?1")?.execute([conversation.as_bytes()])?;
+    Ok(())
+}
+
 pub(crate) fn set_created(tx: &Connection, conversation: ConversationId, created: bool) -> Done {
     tx.prepare_cached("UPDATE conversation SET created = ?2 WHERE conversation = ?1")?
         .execute(params![conversation.as_bytes(), created])?;
@@ -161,9 +171,9 @@ pub(crate) fn set_read(tx: &Connection, conversation: ConversationId, read: u64)
     Ok(())
 }
 
-pub(crate) fn set_profile_told(tx: &Connection, conversation: ConversationId) -> Done {
-    tx.prepare_cached("UPDATE conversation SET profile_told = 1 WHERE conversation = ?1")?
-        .execute([conversation.as_bytes()])?;
+pub(crate) fn set_profile_told(tx: &Connection, conversation: ConversationId, told: bool) -> Done {
+    tx.prepare_cached("UPDATE conversation SET profile_told = ?2 WHERE conversation = ?1")?
+        .execute(params![conversation.as_bytes(), told])?;
     Ok(())
 }
 

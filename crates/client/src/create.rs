@@ -18,7 +18,7 @@ use crate::mls::key_package::Invitee;
 use crate::outbox;
 use crate::own_commit;
 use crate::step::{Done, Step, Stop};
-use tidings_proto::entry::{ConversationKind, Sender};
+use tidings_proto::entry::Sender;
 use tidings_proto::http::{AccountDevices, Claimed, ClaimedPackage, Create, Created};
 use tidings_proto::id::{AccountId, ConversationId};
 use tidings_proto::problem::Code;
@@ -84,6 +84,10 @@ pub(crate) fn own_claimed(step: &mut Step<'_>, conversation: ConversationId, pee
 }
 
 fn claim(step: &mut Step<'_>, conversation: ConversationId, peer: AccountId, own: Vec<ClaimedPackage>) -> Done {
+    if peer == step.me()?.sender.account {
+        // The self chat: there is nobody else.
+        return make(step, conversation, peer, &own, &[]);
+    }
     let purpose = Purpose::Claim { conversation, peer, own };
     let path = format!("/v1/accounts/{peer}/key-packages/claim");
     http::ask(step, purpose, Method::Post, path, HttpBody::Empty)
@@ -110,7 +114,20 @@ pub(crate) fn claimed(
             return outbox::fail_all(step, conversation, &failure);
         }
     };
+    make(step, conversation, peer, own, &theirs)
+}
+
+/// The group and its first commit, with these devices.
+fn make(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    peer: AccountId,
+    own: &[ClaimedPackage],
+    theirs: &[ClaimedPackage],
+) -> Done {
+    let subject = conversation.as_bytes();
     let account = step.me()?.sender.account;
+    let kind = conversation::kind(account, conversation);
     let invitee = |account: AccountId, claimed: &'_ ClaimedPackage| {
         (Sender { account, device: claimed.device }, claimed.package.clone())
     };
@@ -118,12 +135,12 @@ pub(crate) fn claimed(
         own.iter().map(|c| invitee(account, c)).chain(theirs.iter().map(|c| invitee(peer, c))).collect();
     // A device whose package is bad is left out: it rejoins by itself.
     loop {
-        if !invitees.iter().any(|(device, _)| device.account == peer) {
+        if peer != account && !invitees.iter().any(|(device, _)| device.account == peer) {
             return job::later(step, Kind::Create, subject, None);
         }
         let list: Vec<Invitee<'_>> =
             invitees.iter().map(|(device, package)| Invitee { device: *device, package: package.as_slice() }).collect();
-        match step.mls()?.create(step.tx, conversation, ConversationKind::Direct, &list, step.now_s()) {
+        match step.mls()?.create(step.tx, conversation, kind, &list, step.now_s()) {
             Ok(bundle) => {
                 let message = step.fresh_id();
                 own_commit::put(step.tx, &bundle.into_frame(conversation, message))?;

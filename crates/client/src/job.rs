@@ -17,6 +17,12 @@ pub(crate) enum Kind {
     Blocks,
     /// create.rs: make a direct conversation. Subject: conversation.
     Create,
+    /// group/work.rs: change a group. Subject: conversation.
+    Group,
+    /// group/welcome.rs: come into a group by a welcome. Subject: conversation.
+    Welcome,
+    /// group/profile.rs: say how a group presents itself. Subject: conversation.
+    Profile,
     /// rejoin.rs: come into the group by external commit. Subject: conversation.
     Rejoin,
 }
@@ -29,13 +35,24 @@ impl Kind {
             Self::Blocks => "blocks",
             Self::Create => "create",
             Self::Rejoin => "rejoin",
+            Self::Group => "group",
+            Self::Welcome => "welcome",
+            Self::Profile => "profile",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Credential, Self::Packages, Self::Blocks, Self::Create, Self::Rejoin]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        let all = [
+            Self::Credential,
+            Self::Packages,
+            Self::Blocks,
+            Self::Create,
+            Self::Rejoin,
+            Self::Group,
+            Self::Welcome,
+            Self::Profile,
+        ];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -54,6 +71,24 @@ pub(crate) fn add(tx: &Connection, kind: Kind, subject: &[u8], payload: Option<&
     )?
     .execute(params![kind.name(), subject, payload])?;
     Ok(())
+}
+
+/// Adds it for later; one that is there stays as it is.
+pub(crate) fn add_at(tx: &Connection, kind: Kind, subject: &[u8], at_ms: u64) -> Done {
+    tx.prepare_cached(
+        "INSERT INTO job (kind, subject, next_try_ms) VALUES (?1, ?2, ?3) ON CONFLICT (kind, subject) DO NOTHING",
+    )?
+    .execute(params![kind.name(), subject, at_ms])?;
+    Ok(())
+}
+
+/// How often it was tried in vain.
+pub(crate) fn attempts(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<u32, Stop> {
+    Ok(tx
+        .prepare_cached("SELECT attempts FROM job WHERE kind = ?1 AND subject = ?2")?
+        .query_row(params![kind.name(), subject], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
 }
 
 pub(crate) fn exists(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<bool, Stop> {

@@ -8,7 +8,9 @@
 
 use crate::contact;
 use crate::content::Content;
-use crate::conversation;
+use crate::conversation::{self, Row, Standing};
+use crate::group::notice::At;
+use crate::group::{self, profile::Profile};
 use crate::membership;
 use crate::memory::Hold;
 use crate::message;
@@ -22,7 +24,7 @@ use crate::rejoin;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
-use tidings_proto::entry::{Body, Change, Entry};
+use tidings_proto::entry::{Body, Change, ConversationKind, Entry};
 use tidings_proto::id::{ConversationId, LogId};
 
 /// Whether the log can be read on.
@@ -40,6 +42,9 @@ pub(crate) fn take(step: &mut Step<'_>, conversation: ConversationId, entries: &
     let row = conversation::ensure(step, conversation, peer)?;
     if !row.created {
         conversation::set_created(step.tx, conversation, true)?;
+    }
+    if row.kind == ConversationKind::Group && row.epoch.is_none() && !can_follow(step, &row)? {
+        return group::welcome::arrive(step, &row);
     }
     let mut cursor = row.cursor;
     let mut only_own = true;
@@ -67,6 +72,11 @@ pub(crate) fn take(step: &mut Step<'_>, conversation: ConversationId, entries: &
     }
     step.mem.logs.hold(log, held);
     advance(step, conversation, row.cursor, cursor, only_own)
+}
+
+/// Whether the log of a group is read though this device is not in it: a member that comes back does.
+fn can_follow(step: &Step<'_>, row: &Row) -> Result<bool, Stop> {
+    Ok(row.joined && row.standing == Standing::Member && rejoin::is_wanted(step.tx, row.conversation)?)
 }
 
 /// The log was read to its end, and nothing in it let this device in.
@@ -132,7 +142,7 @@ fn one(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Resu
     match &entry.body {
         Body::Message { payload, .. } => said(step, conversation, entry, payload.as_slice()),
         Body::Commit { payload, change } => committed(step, conversation, entry, payload.as_slice(), change),
-        Body::Leave { .. } => Ok(Went::On),
+        Body::Leave { proof } => group::leave::seen(step, conversation, entry, proof).map(|()| Went::On),
         // Only in an inbox.
         Body::Welcome { .. } | Body::JoinRequest { .. } => Ok(Went::On),
     }
@@ -151,6 +161,9 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
         return Ok(Went::On);
     }
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(Went::On) };
+    if row.standing != Standing::Member {
+        return Ok(Went::On);
+    }
     let Some(epoch) = row.epoch else {
         if !row.joined {
             return outside(step, conversation);
@@ -165,6 +178,10 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
         Ok(Processed::Message { sender, plaintext }) => {
             if sender.account != entry.sender.account || sender.device != entry.sender.device {
                 message::unreadable(step, entry, "the server names another sender than the message itself")?;
+                return Ok(Went::On);
+            }
+            if entry.counts() && !group::member::may_post(step.tx, conversation, sender.account)? {
+                message::unreadable(step, entry, "only admins may write in this group")?;
                 return Ok(Went::On);
             }
             content(step, conversation, entry, &plaintext)?;
@@ -190,6 +207,11 @@ fn content(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, pla
             let account = entry.sender.account;
             contact::profile_told(step, conversation, account, phone.as_deref(), name.as_deref())
         }
+        Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
+            let profile = Profile { name, description, picture, timer_s };
+            group::profile::told(step, conversation, entry.seq, entry.sender.account, &profile)
+        }
+        Ok(Content::ProfileRequest) => group::profile::requested(step, conversation),
         Ok(content) => message::receive(step, entry, &content, plaintext),
         Err(error) => message::unreadable(step, entry, &error.to_string()),
     }
@@ -209,7 +231,11 @@ fn committed(
         return Ok(Went::On);
     }
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(Went::On) };
-    if change.added.contains(&me) && !change.external {
+    if row.standing != Standing::Member {
+        return Ok(Went::On);
+    }
+    let direct = row.kind != ConversationKind::Group;
+    if direct && change.added.contains(&me) && !change.external {
         if membership::join(step, conversation, entry)? {
             return Ok(Went::On);
         }
@@ -229,6 +255,12 @@ fn committed(
         Err(error @ MlsError::Database(_)) => return Err(error.into()),
         // From before this device came back.
         Err(MlsError::WrongEpoch { message, group }) if message < group => {}
+        Err(MlsError::Denied { why }) => {
+            tracing::error!(%conversation, seq = entry.seq, why, "the server passed on a forbidden commit");
+            let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
+            group::leave::out(step, at, Standing::Distrusted)?;
+            group::notice::say(step, at, entry.sender.account, &Notice::Distrusted)?;
+        }
         Err(error) => {
             tracing::warn!(%conversation, seq = entry.seq, %error, "a commit cannot be applied");
             rejoin::want(step, conversation)?;
@@ -278,6 +310,12 @@ pub(crate) fn take_inbox(step: &mut Step<'_>, entries: &[Entry], to: Option<u64>
         if let Body::Welcome { conversation, commit, payload } = &entry.body {
             membership::keep_welcome(step, *conversation, *commit, entry.sender.account, payload.as_slice())?;
             release(step, |log| log == LogId::from(*conversation));
+            if conversation.may_be_group() {
+                group::welcome::want(step, *conversation)?;
+            }
+        }
+        if let Body::JoinRequest { conversation } = &entry.body {
+            group::join::requested(step, *conversation, entry.sender.account);
         }
         cursor = entry.seq;
     }

@@ -3,9 +3,10 @@
 
 use crate::command::Command;
 use crate::event::Connection;
+use crate::group::claim::Claims;
 use crate::io::{CallId, HttpBody, Method};
 use crate::mls::Mls;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use tidings_proto::entry::Sender;
 use tidings_proto::http::ClaimedPackage;
 use tidings_proto::id::{AccountId, ConversationId, LogId, MessageId};
@@ -23,6 +24,7 @@ pub(crate) struct Memory {
     pub login: Option<CallId>,
     /// Commands that wait for a look-up, or for another change of blocks.
     pub waiting: Vec<(CallId, Command)>,
+    pub groups: Groups,
 }
 
 /// This device.
@@ -151,6 +153,42 @@ pub(crate) enum Purpose {
     GroupInfo {
         conversation: ConversationId,
     },
+    /// The tree as of the commit that a welcome belongs to.
+    WelcomeInfo {
+        conversation: ConversationId,
+        commit: MessageId,
+    },
+    GroupClaim {
+        conversation: ConversationId,
+        account: AccountId,
+    },
+    Leave {
+        conversation: ConversationId,
+    },
+    InvitePreview {
+        reply: CallId,
+        conversation: ConversationId,
+        secret: [u8; 32],
+    },
+    AskToJoin {
+        reply: CallId,
+    },
+    JoinRequests {
+        reply: CallId,
+    },
+    RefuseRequest {
+        reply: CallId,
+    },
+    /// For message info.
+    Watermarks {
+        reply: CallId,
+        conversation: ConversationId,
+        message: MessageId,
+    },
+    /// Whose numbers are they? Then go on with the commands that wait for them.
+    Lookups {
+        phones: Vec<String>,
+    },
 }
 
 /// catch_up.rs: which logs are behind.
@@ -184,7 +222,19 @@ pub(crate) enum Hold {
 #[derive(Default)]
 pub(crate) struct InFlight {
     pub appends: BTreeMap<MessageId, ConversationId>,
-    pub commits: BTreeSet<ConversationId>,
+    pub commits: BTreeMap<ConversationId, MessageId>,
+}
+
+/// group: who waits for a change of a group, and what was claimed for it.
+#[derive(Default)]
+pub(crate) struct Groups {
+    /// By the intent's number.
+    pub replies: BTreeMap<i64, CallId>,
+    pub claims: BTreeMap<ConversationId, Claims>,
+    /// People whom an intent cannot add, for they have no device.
+    pub left_out: BTreeMap<i64, Vec<AccountId>>,
+    /// Who waits to come in by a link.
+    pub joining: BTreeMap<ConversationId, Vec<CallId>>,
 }
 
 /// receipt.rs: what the server is to be told after the commit.

@@ -9,9 +9,10 @@
 //!   good, with a reason that people see.
 
 use crate::content::{self, Content};
-use crate::conversation::{self, Row};
+use crate::conversation::{self, Row, Standing};
 use crate::db::schema::UNSENT;
 use crate::event::Event;
+use crate::group::{self, profile::Profile};
 use crate::http::Failure;
 use crate::memory::InFlight;
 use crate::message::{self, change};
@@ -74,6 +75,12 @@ pub(crate) fn pump(step: &mut Step<'_>) -> Done {
         if row.epoch.is_none() && conversation::is_blocked(step.tx, conversation)? {
             // The group cannot be made or joined now. A member's message goes out: the server knows what it took.
             fail_all(step, conversation, &Failure::new(Code::Blocked, "you have blocked this person; unblock first"))?;
+        } else if row.standing != Standing::Member {
+            let why = "you are not in this group any more";
+            fail_all(step, conversation, &Failure::new(Code::Forbidden, why))?;
+        } else if group::work::is_due(step, conversation)? {
+            group::work::want(step, conversation)?;
+            group::work::run(step, conversation)?;
         } else if row.created
             && !step.mem.logs.is_reading(conversation.into())
             && !rejoin::is_wanted(step.tx, conversation)?
@@ -182,7 +189,11 @@ pub(crate) fn settle(
     let Some(content) = take(step, message)? else { return Ok(false) };
     match Content::decode(&content, message) {
         Ok(Content::Text { .. } | Content::Unknown) | Err(_) => message::set_seq(step, message, seq, time_ms)?,
-        Ok(Content::Profile { .. }) => {}
+        Ok(Content::Profile { .. } | Content::ProfileRequest) => {}
+        Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
+            let profile = Profile { name, description, picture, timer_s };
+            group::profile::put(step, conversation, seq, &profile)?;
+        }
         Ok(content) => {
             let own = step.me()?.sender.account;
             change::apply(step, conversation, seq, own, message, &content)?;
@@ -317,5 +328,5 @@ pub(crate) fn queue_profile(step: &mut Step<'_>, row: &Row) -> Done {
     let name = step.name.map(str::to_owned).filter(|name| name.len() <= content::NAME_MAX_BYTES);
     let message = step.fresh_id();
     queue(step, row.conversation, message, &Content::Profile { phone, name }, None)?;
-    conversation::set_profile_told(step.tx, row.conversation)
+    conversation::set_profile_told(step.tx, row.conversation, true)
 }

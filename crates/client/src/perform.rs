@@ -7,6 +7,7 @@ use crate::compose::{self, With};
 use crate::contact::{self, Resolved};
 use crate::conversation;
 use crate::error::ClientError;
+use crate::group;
 use crate::io::CallId;
 use crate::receipt;
 use crate::signal;
@@ -38,6 +39,8 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
             let message = view::message::one(step, id)?.ok_or(ClientError::NoSuchMessage)?;
             Ok(Some(Reply::Message(message)))
         }
+        Command::MessageInfo { message } => view::info::ask(step, id, message),
+        other if group::command::is_one(&other) => group::command::perform(step, id, other),
         other => {
             let Some(peer) = contact::peer(&other) else { return Ok(None) };
             match contact::resolve(step, peer)? {
@@ -96,6 +99,7 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Status
         | Command::Conversations
         | Command::Message { .. }
+        | Command::MessageInfo { .. }
         | Command::CreateGroup { .. }
         | Command::AddMembers { .. }
         | Command::RemoveMembers { .. }

@@ -8,12 +8,39 @@
 
 use crate::conversation::{self, Row};
 use crate::event::Event;
+use crate::http::{self, Answer, Failure};
+use crate::io::{HttpBody, Method};
+use crate::memory::Purpose;
 use crate::message;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
-use tidings_proto::frame::{ClientFrame, Watermark};
+use tidings_proto::entry::ConversationKind;
+use tidings_proto::frame::{ClientFrame, Floor, Watermark};
+use tidings_proto::http::Watermarks;
 use tidings_proto::id::{AccountId, ConversationId, LogId, MessageId};
+
+/// `watermark_move.kind`. The numbers are stored.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Move {
+    Delivered = 0,
+    Read = 1,
+}
+
+/// Moves of one member that are kept.
+const MOVES_MAX: u32 = 256;
+
+/// How far a message got with one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub account: AccountId,
+    pub delivered: bool,
+    /// By the server's clock; not known if it happened while nobody asked.
+    pub delivered_ms: Option<u64>,
+    pub read: bool,
+    pub read_ms: Option<u64>,
+}
 
 /// How long a cursor that moved by own messages only may wait for company.
 const LAZY_MS: u64 = 1_000;
@@ -97,6 +124,7 @@ pub(crate) fn mark_read(step: &mut Step<'_>, conversation: ConversationId, up_to
 
 /// A member's watermarks, from a plan or a `receipt`.
 pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, watermark: &Watermark) -> Done {
+    note_moves(step, conversation, watermark)?;
     if !raise(step.tx, conversation, watermark)? {
         return Ok(());
     }
@@ -107,6 +135,114 @@ pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, water
         step.event(Event::TicksChanged { conversation });
     }
     Ok(())
+}
+
+/// What every other member of a group has at least, from a plan.
+pub(crate) fn floor(step: &mut Step<'_>, conversation: ConversationId, floor: Floor) -> Done {
+    let changed = step
+        .tx
+        .prepare_cached(
+            "UPDATE conversation SET floor_delivered = max(floor_delivered, ?2), floor_read = max(floor_read, ?3)
+             WHERE conversation = ?1 AND (floor_delivered < ?2 OR floor_read < ?3)",
+        )?
+        .execute(params![conversation.as_bytes(), floor.delivered.max(floor.read), floor.read])?;
+    if changed > 0 {
+        step.event(Event::TicksChanged { conversation });
+    }
+    Ok(())
+}
+
+/// Keeps when a member's watermark passed own messages: for message info.
+fn note_moves(step: &Step<'_>, conversation: ConversationId, watermark: &Watermark) -> Done {
+    if watermark.account == step.me()?.sender.account {
+        return Ok(());
+    }
+    let (delivered, read) = of_member(step.tx, conversation, watermark.account)?;
+    let moves =
+        [(Move::Delivered, delivered, watermark.delivered.max(watermark.read)), (Move::Read, read, watermark.read)];
+    for (kind, from, to) in moves.into_iter().filter(|(_, from, to)| to > from) {
+        let time_ms = if watermark.time_ms > 0 { watermark.time_ms } else { step.now_ms };
+        step.tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO watermark_move (conversation, account, kind, seq, time_ms)
+                 SELECT ?1, ?2, ?3, ?5, ?6 WHERE EXISTS (
+                     SELECT 1 FROM message WHERE conversation = ?1 AND seq > ?4 AND seq <= ?5 AND own = 1)",
+            )?
+            .execute(params![conversation.as_bytes(), watermark.account.as_bytes(), kind as u8, from, to, time_ms])?;
+        step.tx
+            .prepare_cached(
+                "DELETE FROM watermark_move WHERE conversation = ?1 AND account = ?2 AND kind = ?3 AND seq <= (
+                     SELECT seq FROM watermark_move WHERE conversation = ?1 AND account = ?2 AND kind = ?3
+                     ORDER BY seq DESC LIMIT 1 OFFSET ?4)",
+            )?
+            .execute(params![conversation.as_bytes(), watermark.account.as_bytes(), kind as u8, MOVES_MAX])?;
+    }
+    Ok(())
+}
+
+/// Delivered and read.
+fn of_member(tx: &Connection, conversation: ConversationId, account: AccountId) -> rusqlite::Result<(u64, u64)> {
+    tx.prepare_cached("SELECT delivered, read FROM watermark WHERE conversation = ?1 AND account = ?2")?
+        .query_row([conversation.as_bytes(), account.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+/// Who has one's own message at `seq`, and since when this device knows it; of everybody who was a member then.
+pub(crate) fn seen_by(step: &Step<'_>, conversation: ConversationId, seq: u64) -> Result<Vec<Seen>, Stop> {
+    let own = step.me()?.sender.account;
+    let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(Vec::new()) };
+    let others: Vec<AccountId> = match row.kind {
+        ConversationKind::Direct => row.account.into_iter().collect(),
+        ConversationKind::SelfChat => Vec::new(),
+        ConversationKind::Group => step
+            .tx
+            .prepare_cached("SELECT account FROM member WHERE conversation = ?1 AND account <> ?2 AND since_seq < ?3")?
+            .query_map(params![conversation.as_bytes(), own.as_bytes(), seq], |row| {
+                Ok(AccountId::from_bytes(row.get(0)?))
+            })?
+            .collect::<Result<_, _>>()?,
+    };
+    let mut first = step.tx.prepare_cached(
+        "SELECT min(time_ms) FROM watermark_move WHERE conversation = ?1 AND account = ?2 AND kind = ?3 AND seq >= ?4",
+    )?;
+    let mut seen = Vec::with_capacity(others.len());
+    for account in others {
+        let (delivered, read) = of_member(step.tx, conversation, account)?;
+        let mut when = |kind: Move| -> rusqlite::Result<Option<u64>> {
+            first.query_row(params![conversation.as_bytes(), account.as_bytes(), kind as u8, seq], |row| row.get(0))
+        };
+        seen.push(Seen {
+            account,
+            delivered: delivered >= seq,
+            delivered_ms: when(Move::Delivered)?,
+            read: read >= seq,
+            read_ms: when(Move::Read)?,
+        });
+    }
+    Ok(seen)
+}
+
+/// Asks for every member's watermarks: in a group the server tells only those that moved while one was connected.
+pub(crate) fn ask_all(step: &mut Step<'_>, purpose: Purpose, conversation: ConversationId) -> Done {
+    http::ask(step, purpose, Method::Get, format!("/v1/conversations/{conversation}/watermarks"), HttpBody::Empty)
+}
+
+/// The answer to it.
+pub(crate) fn all_told(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    answer: Answer,
+) -> Result<Result<(), Failure>, Stop> {
+    match http::read::<Watermarks>(answer) {
+        Ok(all) => {
+            for told in &all.watermarks {
+                watermark(step, conversation, told)?;
+            }
+            Ok(Ok(()))
+        }
+        Err(failure) => Ok(Err(failure)),
+    }
 }
 
 /// False if nothing moved.
@@ -166,8 +302,29 @@ pub(crate) fn unblocked(step: &mut Step<'_>, row: &Row) -> Done {
     Ok(())
 }
 
-/// What every other member has: delivered and read.
-pub(crate) fn lowest(tx: &Connection, conversation: ConversationId, own: AccountId) -> rusqlite::Result<(u64, u64)> {
+/// What every other member has who was one when the entry at `seq` came: delivered and read.
+pub(crate) fn lowest(
+    tx: &Connection,
+    conversation: ConversationId,
+    own: AccountId,
+    seq: u64,
+) -> rusqlite::Result<(u64, u64)> {
+    match conversation::kind(own, conversation) {
+        ConversationKind::Direct => lowest_of_all(tx, conversation, own),
+        ConversationKind::SelfChat => Ok((seq, seq)),
+        ConversationKind::Group => tx
+            .prepare_cached(
+                "SELECT coalesce(min(max(coalesce(w.delivered, 0), c.floor_delivered)), ?3),
+                        coalesce(min(max(coalesce(w.read, 0), c.floor_read)), ?3)
+                 FROM member m JOIN conversation c ON c.conversation = m.conversation
+                 LEFT JOIN watermark w ON w.conversation = m.conversation AND w.account = m.account
+                 WHERE m.conversation = ?1 AND m.account <> ?2 AND m.since_seq < ?3",
+            )?
+            .query_row(params![conversation.as_bytes(), own.as_bytes(), seq], |row| Ok((row.get(0)?, row.get(1)?))),
+    }
+}
+
+fn lowest_of_all(tx: &Connection, conversation: ConversationId, own: AccountId) -> rusqlite::Result<(u64, u64)> {
     tx.prepare_cached(
         "SELECT coalesce(min(delivered), 0), coalesce(min(read), 0) FROM watermark
          WHERE conversation = ?1 AND account <> ?2",

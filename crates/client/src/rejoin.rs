@@ -5,21 +5,27 @@
 //! somebody else's commit was faster, it begins again. The log's reading goes on meanwhile as far as it makes sense:
 //! what was said before the own commit cannot be read by this device.
 
-use crate::conversation::{self, Row};
+use crate::conversation::{self, Row, Standing};
+use crate::group::{self, intent};
 use crate::http::{self, Answer, Failure};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
+use crate::membership;
 use crate::memory::{Hold, Purpose};
 use crate::mls::MlsError;
 use crate::mls::join::Entrance;
 use crate::own_commit;
 use crate::step::{Done, Step, Stop};
+use rand_chacha::rand_core::RngCore;
 use rusqlite::Connection;
 use tidings_proto::entry::ConversationKind;
-use tidings_proto::frame::{ClientFrame, Refused};
-use tidings_proto::http::GroupInfo;
+use tidings_proto::frame::Refused;
+use tidings_proto::http::{GroupInfo, Join};
 use tidings_proto::id::ConversationId;
 use tidings_proto::problem::{Code, Next};
+
+/// How long one device's turn is.
+const TURN_MS: u64 = 50;
 
 /// This device is not in the group, or cannot follow it any more.
 pub(crate) fn want(step: &mut Step<'_>, conversation: ConversationId) -> Done {
@@ -27,14 +33,30 @@ pub(crate) fn want(step: &mut Step<'_>, conversation: ConversationId) -> Done {
         return Ok(());
     }
     tracing::info!(%conversation, "this device rejoins by external commit");
-    let joined = conversation::find(step.tx, conversation)?.is_some_and(|row| row.joined);
+    let row = conversation::find(step.tx, conversation)?;
+    let inside = row.as_ref().is_some_and(|row| row.joined && row.standing == Standing::Member);
     conversation::set_epoch(step.tx, conversation, None)?;
     own_commit::delete(step.tx, conversation)?;
+    intent::uncommit(step.tx, conversation)?;
     step.mls()?.drop_pending(step.tx, conversation)?;
-    if !joined {
+    if !inside {
         step.mem.logs.hold(conversation.into(), Some(Hold::Join));
     }
-    job::add(step.tx, Kind::Rejoin, conversation.as_bytes(), None)
+    if !row.is_some_and(|row| row.kind == ConversationKind::Group) {
+        return job::add(step.tx, Kind::Rejoin, conversation.as_bytes(), None);
+    }
+    if membership::has_welcome(step, conversation)? {
+        return group::welcome::want(step, conversation);
+    }
+    let at_ms = if inside { my_turn_ms(step, conversation)? } else { 0 };
+    job::add_at(step.tx, Kind::Rejoin, conversation.as_bytes(), at_ms)
+}
+
+/// A commit that nobody can apply makes all devices of a group come back: one after the other.
+fn my_turn_ms(step: &mut Step<'_>, conversation: ConversationId) -> Result<u64, Stop> {
+    let own = step.me()?.sender.account;
+    let (rank, _) = group::member::rank(step.tx, conversation, own)?;
+    Ok(step.now_ms + rank * TURN_MS + step.rng.next_u64() % TURN_MS)
 }
 
 pub(crate) fn is_wanted(tx: &Connection, conversation: ConversationId) -> Result<bool, Stop> {
@@ -43,19 +65,22 @@ pub(crate) fn is_wanted(tx: &Connection, conversation: ConversationId) -> Result
 
 /// The job's next step.
 pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
-    if step.mem.in_flight.commits.contains(&conversation) {
+    if step.mem.in_flight.commits.contains_key(&conversation) {
         return Ok(());
     }
     if let Some(commit) = own_commit::find(step.tx, conversation)? {
-        step.mem.in_flight.commits.insert(conversation);
-        step.send(ClientFrame::Commit(Box::new(commit)), true);
+        group::work::send(step, commit);
         return Ok(());
     }
     let purpose = Purpose::GroupInfo { conversation };
     if step.mem.requests.is_open(|open| *open == purpose) {
         return Ok(());
     }
-    http::ask(step, purpose, Method::Get, format!("/v1/conversations/{conversation}/group-info"), HttpBody::Empty)
+    let path = format!("/v1/conversations/{conversation}/group-info");
+    match group::join::proof(step, conversation)? {
+        Some(proof) => http::ask(step, purpose, Method::Post, path, http::json(&Join { proof })),
+        None => http::ask(step, purpose, Method::Get, path, HttpBody::Empty),
+    }
 }
 
 /// The failure, if nothing more can be done.
@@ -75,12 +100,17 @@ pub(crate) fn group_info(
             return Ok(None);
         }
         Err(failure) => {
-            stay_out(step, conversation)?;
+            stay_out(step, conversation, Some(&failure))?;
             return Ok(Some(failure));
         }
     };
-    let kind = ConversationKind::Direct;
-    let entrance = Entrance { group_info: info.group_info.as_slice(), tree: None, invite: None };
+    let kind = conversation::kind(step.me()?.sender.account, conversation);
+    let invite = group::join::proof(step, conversation)?;
+    let entrance = Entrance {
+        group_info: info.group_info.as_slice(),
+        tree: info.tree.as_ref().map(|tree| tree.as_slice()),
+        invite: invite.as_ref(),
+    };
     match step.mls()?.join_external(step.tx, conversation, kind, &entrance) {
         Ok((_, bundle)) => {
             let message = step.fresh_id();
@@ -99,7 +129,6 @@ pub(crate) fn group_info(
 pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<Failure>, Stop> {
     let conversation = refused.conversation;
     let subject = conversation.as_bytes();
-    step.mem.in_flight.commits.remove(&conversation);
     tracing::info!(%conversation, code = refused.code.as_str(), detail = refused.detail, "an own commit was refused");
     match refused.code.next() {
         Next::Retry | Next::Authenticate => job::later(step, Kind::Rejoin, subject, refused.retry_after_ms)?,
@@ -115,8 +144,9 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Result<Option<F
         }
         Next::Tell | Next::GiveUp => {
             forget_commit(step, conversation)?;
-            stay_out(step, conversation)?;
-            return Ok(Some(refused.into()));
+            let failure = Failure::from(refused);
+            stay_out(step, conversation, Some(&failure))?;
+            return Ok(Some(failure));
         }
     }
     Ok(None)
@@ -128,13 +158,18 @@ pub(crate) fn reconsider(step: &mut Step<'_>, row: &Row) -> Done {
     if row.joined || own_commit::find(step.tx, row.conversation)?.is_some() {
         return Ok(());
     }
-    stay_out(step, row.conversation)
+    stay_out(step, row.conversation, None)
 }
 
 /// It cannot be done, as when one blocks the other person. The next thing that happens there tries again.
-fn stay_out(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+fn stay_out(step: &mut Step<'_>, conversation: ConversationId, failure: Option<&Failure>) -> Done {
     step.mem.logs.hold(conversation.into(), None);
-    job::done(step.tx, Kind::Rejoin, conversation.as_bytes())
+    job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
+    let kind = conversation::kind(step.me()?.sender.account, conversation);
+    match failure.filter(|_| kind == ConversationKind::Group) {
+        Some(failure) => group::join::gave_up(step, conversation, failure),
+        None => Ok(()),
+    }
 }
 
 fn forget_commit(step: &mut Step<'_>, conversation: ConversationId) -> Done {

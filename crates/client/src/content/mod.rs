@@ -20,6 +20,10 @@ pub const TEXT_MAX_BYTES: usize = 32 * 1024;
 /// One emoji may be a sequence of many code points.
 pub const EMOJI_MAX_BYTES: usize = 64;
 pub const NAME_MAX_BYTES: usize = 64;
+/// A group's description.
+pub const DESCRIPTION_MAX_BYTES: usize = 2 * 1024;
+/// What names a picture.
+pub const PICTURE_MAX_BYTES: usize = 512;
 pub const PHONE_MAX_BYTES: usize = 20;
 const DIGEST_BYTES: usize = 16;
 
@@ -52,6 +56,17 @@ pub enum Content {
         phone: Option<String>,
         name: Option<String>,
     },
+    /// How a group presents itself, all of it: what is absent there is not.
+    GroupProfile {
+        name: Option<String>,
+        description: Option<String>,
+        /// Names the picture.
+        picture: Option<String>,
+        /// The disappearing timer in seconds.
+        timer_s: Option<u64>,
+    },
+    /// Asks the members of a group for its profile.
+    ProfileRequest,
     /// Of a newer version.
     Unknown,
 }
@@ -81,6 +96,10 @@ const KIND_REACTION: u64 = 2;
 const KIND_EDIT: u64 = 3;
 const KIND_DELETE: u64 = 4;
 const KIND_PROFILE: u64 = 5;
+const KIND_GROUP_PROFILE: u64 = 6;
+const KIND_PROFILE_REQUEST: u64 = 7;
+/// The newest kind that this version knows.
+const KIND_MAX: u64 = KIND_PROFILE_REQUEST;
 
 /// The map. The order of the fields is the order of the bytes.
 #[derive(Serialize, Deserialize)]
@@ -99,6 +118,12 @@ struct Wire {
     phone: Option<String>,
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    timer_s: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,7 +151,18 @@ impl Content {
 
     /// The bytes for a message with this id.
     pub fn encode(&self, id: MessageId) -> Vec<u8> {
-        let mut wire = Wire { kind: 0, id, target: None, text: None, emoji: None, phone: None, name: None };
+        let mut wire = Wire {
+            kind: 0,
+            id,
+            target: None,
+            text: None,
+            emoji: None,
+            phone: None,
+            name: None,
+            description: None,
+            picture: None,
+            timer_s: None,
+        };
         match self {
             Self::Text { text, reply_to } => {
                 wire.kind = KIND_TEXT;
@@ -152,6 +188,14 @@ impl Content {
                 wire.phone = phone.clone();
                 wire.name = name.clone();
             }
+            Self::GroupProfile { name, description, picture, timer_s } => {
+                wire.kind = KIND_GROUP_PROFILE;
+                wire.name = name.clone();
+                wire.description = description.clone();
+                wire.picture = picture.clone();
+                wire.timer_s = *timer_s;
+            }
+            Self::ProfileRequest => wire.kind = KIND_PROFILE_REQUEST,
             Self::Unknown => {}
         }
         let mut bytes = vec![VERSION];
@@ -169,7 +213,7 @@ impl Content {
         if head.id != id {
             return Err(ContentError::OtherMessage);
         }
-        if !(KIND_TEXT..=KIND_PROFILE).contains(&head.kind) {
+        if !(KIND_TEXT..=KIND_MAX).contains(&head.kind) {
             return Ok(Self::Unknown);
         }
         let wire: Wire = codec::from_cbor(map).map_err(|_| ContentError::Malformed)?;
@@ -181,6 +225,13 @@ impl Content {
             KIND_REACTION => Self::Reaction { to: about?, emoji: bounded(wire.emoji, EMOJI_MAX_BYTES)? },
             KIND_EDIT => Self::Edit { of: about?, text: text.ok_or(ContentError::Malformed)? },
             KIND_DELETE => Self::Delete { of: about? },
+            KIND_GROUP_PROFILE => Self::GroupProfile {
+                name: bounded(wire.name, NAME_MAX_BYTES)?,
+                description: bounded(wire.description, DESCRIPTION_MAX_BYTES)?,
+                picture: bounded(wire.picture, PICTURE_MAX_BYTES)?,
+                timer_s: wire.timer_s,
+            },
+            KIND_PROFILE_REQUEST => Self::ProfileRequest,
             _ => Self::Profile {
                 phone: bounded(wire.phone, PHONE_MAX_BYTES)?,
                 name: bounded(wire.name, NAME_MAX_BYTES)?,

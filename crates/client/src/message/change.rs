@@ -26,7 +26,11 @@ pub(crate) fn apply(
     let target = match content {
         Content::Reaction { to, .. } => to,
         Content::Edit { of, .. } | Content::Delete { of } => of,
-        Content::Text { .. } | Content::Profile { .. } | Content::Unknown => return Ok(()),
+        Content::Text { .. }
+        | Content::Profile { .. }
+        | Content::GroupProfile { .. }
+        | Content::ProfileRequest
+        | Content::Unknown => return Ok(()),
     };
     let Some(found) = find(step.tx, target.message)? else {
         return keep_orphan(step, conversation, target.message, seq, author, message, content);

@@ -204,7 +204,7 @@ fn tick(step: &Step<'_>, stored: &Stored) -> Result<Option<Tick>, Stop> {
         return Ok(Some(Tick::Clock));
     }
     let seq = stored.seq.cast_unsigned();
-    let (delivered, read) = receipt::lowest(step.tx, stored.conversation, step.me()?.sender.account)?;
+    let (delivered, read) = receipt::lowest(step.tx, stored.conversation, step.me()?.sender.account, seq)?;
     Ok(Some(if read >= seq {
         Tick::Read
     } else if delivered >= seq {

@@ -1,6 +1,7 @@
 //! Plain rows to show. Queries live beside them, one file per row.
 
 pub(crate) mod conversation;
+pub(crate) mod info;
 pub(crate) mod message;
 pub(crate) mod notice;
 pub(crate) mod status;
@@ -188,6 +189,26 @@ pub struct InviteLink {
     pub approval: bool,
     /// The link itself, on the device that made it.
     pub token: Option<String>,
+}
+
+/// How far one's own message got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct MessageInfo {
+    pub message: MessageId,
+    /// Everybody else who was in the conversation when it was sent and still is.
+    pub members: Vec<Seen>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Seen {
+    pub who: Person,
+    pub delivered: bool,
+    /// By the server's clock; absent if it happened while this device could not learn when.
+    pub delivered_ms: Option<u64>,
+    pub read: bool,
+    pub read_ms: Option<u64>,
 }
 
 /// Somebody who waits to be let into a group.

@@ -194,6 +194,12 @@ CREATE TABLE member (
     PRIMARY KEY (conversation, account)
 ) WITHOUT ROWID;
 
+-- The group's rules as they were last seen: CBOR of proto::group::GroupRules.
+CREATE TABLE group_rules (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    rules BLOB NOT NULL
+) WITHOUT ROWID;
+
 -- group/leave.rs: who left and still has leaves in the MLS group, with the proof for the commit that removes them.
 CREATE TABLE leaving (
     conversation BLOB NOT NULL,

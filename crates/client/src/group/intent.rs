@@ -1,0 +1,136 @@
+//! What is to be changed in a group, in the order in which it was asked for.
+
+use super::invite;
+use crate::command::Reply;
+use crate::error::ClientError;
+use crate::io::CallId;
+use crate::job::{self, Kind};
+use crate::step::{Done, Step, Stop};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use tidings_proto::group::{Invite, InviteKey, Who};
+use tidings_proto::id::{AccountId, ConversationId, MessageId};
+use tidings_proto::problem::Code;
+
+/// Stored: never change a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Intent {
+    Create { members: Vec<AccountId> },
+    Add { who: Vec<AccountId> },
+    Remove { who: Vec<AccountId> },
+    Admin { who: AccountId, on: bool },
+    Rules { posting: Option<Who>, editing: Option<Who>, adding: Option<Who> },
+    Ban { who: AccountId, on: bool },
+    Invite { invite: Invite },
+    Revoke { key: InviteKey },
+    Leave,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub id: i64,
+    pub intent: Intent,
+}
+
+/// Stores it, and has it done. `reply`: who waits for it.
+pub(crate) fn add(step: &mut Step<'_>, conversation: ConversationId, intent: &Intent, reply: Option<CallId>) -> Done {
+    let content = serde_json::to_vec(intent).expect("our types always serialize");
+    step.tx
+        .prepare_cached("INSERT INTO intent (conversation, content) VALUES (?1, ?2)")?
+        .execute(params![conversation.as_bytes(), content])?;
+    if let Some(reply) = reply {
+        step.mem.groups.replies.insert(step.tx.last_insert_rowid(), reply);
+    }
+    job::add(step.tx, Kind::Group, conversation.as_bytes(), None)
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Vec<u8>)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+/// `None` if it was written by a newer version.
+fn decode((id, content): (i64, Vec<u8>)) -> Option<Row> {
+    Some(Row { id, intent: serde_json::from_slice(&content).ok()? })
+}
+
+/// The one to be done next.
+pub(crate) fn first(tx: &Connection, conversation: ConversationId) -> Result<Option<Row>, Stop> {
+    let row = tx
+        .prepare_cached("SELECT intent, content FROM intent WHERE conversation = ?1 ORDER BY intent LIMIT 1")?
+        .query_row([conversation.as_bytes()], read)
+        .optional()?;
+    Ok(row.and_then(decode))
+}
+
+pub(crate) fn set_commit(tx: &Connection, id: i64, commit: MessageId) -> Done {
+    tx.prepare_cached("UPDATE intent SET commit_id = ?2 WHERE intent = ?1")?.execute(params![id, commit.as_bytes()])?;
+    Ok(())
+}
+
+/// The own commit is void: what it was for is to be done again.
+pub(crate) fn uncommit(tx: &Connection, conversation: ConversationId) -> Done {
+    tx.prepare_cached("UPDATE intent SET commit_id = NULL WHERE conversation = ?1")?
+        .execute([conversation.as_bytes()])?;
+    Ok(())
+}
+
+/// Those that a commit does.
+pub(crate) fn of_commit(tx: &Connection, conversation: ConversationId, commit: MessageId) -> Result<Vec<Row>, Stop> {
+    let rows: Vec<(i64, Vec<u8>)> = tx
+        .prepare_cached("SELECT intent, content FROM intent WHERE conversation = ?1 AND commit_id = ?2")?
+        .query_map(params![conversation.as_bytes(), commit.as_bytes()], read)?
+        .collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().filter_map(decode).collect())
+}
+
+/// It is done, or will never be.
+pub(crate) fn finish(
+    step: &mut Step<'_>,
+    conversation: ConversationId,
+    row: &Row,
+    result: Result<(), ClientError>,
+) -> Done {
+    step.tx.prepare_cached("DELETE FROM intent WHERE intent = ?1")?.execute([row.id])?;
+    if let Err(error) = &result {
+        tracing::info!(%conversation, %error, "a change of a group cannot be done");
+    }
+    let left_out = step.mem.groups.left_out.remove(&row.id).unwrap_or_default();
+    step.mem.groups.claims.remove(&conversation);
+    let Some(reply) = step.mem.groups.replies.remove(&row.id) else { return Ok(()) };
+    let result = match result {
+        Ok(()) if !left_out.is_empty() => Err(without_device(&left_out)),
+        Ok(()) => Ok(reply_to(step.tx, conversation, &row.intent)?),
+        Err(error) => Err(error),
+    };
+    step.reply(reply, result);
+    Ok(())
+}
+
+fn without_device(accounts: &[AccountId]) -> ClientError {
+    let names: Vec<String> = accounts.iter().map(AccountId::to_string).collect();
+    ClientError::Refused {
+        code: Code::NoDevice,
+        detail: format!("without a device that could be added: {}", names.join(", ")),
+        retry_after_ms: None,
+    }
+}
+
+fn reply_to(tx: &Connection, conversation: ConversationId, intent: &Intent) -> Result<Reply, Stop> {
+    Ok(match intent {
+        Intent::Create { .. } => Reply::Conversation { conversation, account: None },
+        Intent::Invite { invite } => match invite::token(tx, conversation, invite.key)? {
+            Some(token) => Reply::Invite { token, key: invite.key },
+            None => Reply::Done,
+        },
+        _ => Reply::Done,
+    })
+}
+
+/// Nothing of it will ever be done.
+pub(crate) fn fail_all(step: &mut Step<'_>, conversation: ConversationId, error: &ClientError) -> Done {
+    while let Some(row) = first(step.tx, conversation)? {
+        finish(step, conversation, &row, Err(error.clone()))?;
+    }
+    job::done(step.tx, Kind::Group, conversation.as_bytes())
+}
