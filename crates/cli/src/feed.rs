@@ -31,6 +31,8 @@ pub enum Item {
     Conversation { conversation: plain::Conversation },
     /// Somebody writes, or stopped.
     Typing { conversation: String, account: String, on: bool },
+    /// Somebody asks an admin of a group to be let in.
+    JoinRequested { conversation: String, account: String },
     /// `offline`, `connecting`, `catching_up` or `live`.
     Connection { state: String },
     /// Everything that the server had is here.
@@ -116,8 +118,10 @@ impl Feed {
                 }
                 None => Vec::new(),
             },
-            // Nothing to show yet.
-            Event::JoinRequested { .. } => Vec::new(),
+            Event::JoinRequested { conversation, account } => {
+                let (conversation, account) = (conversation.to_string(), account.to_string());
+                vec![(Item::JoinRequested { conversation, account }, None)]
+            }
             Event::TicksChanged { conversation } => self.ticks(handle, conversation).await?,
             Event::ConversationChanged { conversation } => conversations(handle)
                 .await?

@@ -4,7 +4,8 @@
 //!   the client core asks for (sockets, HTTP, timers), and lets several processes share one account.
 //! * [`show`]: how things look as text and as JSON. * [`chat`]: the terminal chat. * [`agent`]: the local HTTP API.
 //! * [`mod@bench`]: the benchmarks. * [`failure`]: why a command ends without success.
-//! * [`feed`]: news for programs. * [`person`]: phone numbers. * [`open_files`]: how many connections may be open.
+//! * [`feed`]: news for programs. * [`person`]: phone numbers. * [`target`]: how conversations are named. * [`span`]:
+//!   how long things last. * [`open_files`]: how many connections may be open.
 
 mod agent;
 mod bench;
@@ -17,6 +18,8 @@ mod open_files;
 mod person;
 mod profile;
 mod show;
+mod span;
+mod target;
 
 use clap::{Args, Parser, Subcommand};
 use failure::Failure;
@@ -75,6 +78,8 @@ enum Command {
     History(command::history::History),
     /// Print the conversations
     List(command::list::List),
+    /// Groups: make them, invite people, manage them
+    Group(command::group::Group),
     /// React to a message with an emoji
     React(command::react::React),
     /// Change the text of a message of yours
@@ -127,6 +132,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Listen(it) => it.run(&common).await,
             Command::History(it) => it.run(&common).await,
             Command::List(it) => it.run(&common).await,
+            Command::Group(it) => it.run(&common).await,
             Command::React(it) => it.run(&common).await,
             Command::Edit(it) => it.run(&common).await,
             Command::Delete(it) => it.run(&common).await,

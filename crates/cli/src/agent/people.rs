@@ -81,13 +81,25 @@ async fn show(agent: &Agent, who: Peer) -> Result<Json<SafetyNumber>> {
     }
 }
 
-/// Whom a program means: a number, or a conversation's id.
+/// Whom a program means: a number, `me`, or a conversation's id. Names change under a program's feet, so they do not count.
 pub fn peer(text: &str) -> Result<Peer> {
     if text.starts_with('+') {
         let phone: Phone =
             text.parse().map_err(|why| Problem::new(422, "invalid_phone", format!("{text:?}: {why}.")))?;
         return Ok(phone.peer());
     }
-    let wrong = || Problem::bad_request("A person is a number as in +31687654321, or the id of a conversation.");
+    if text == "me" {
+        return Ok(Peer::Me);
+    }
+    let wrong = || Problem::bad_request("Write a number as in +31687654321, `me`, or the id of a conversation.");
     text.parse().map(Peer::Conversation).map_err(|_| wrong())
+}
+
+/// A person whom a program means: a number, or an account's id.
+pub fn person(text: &str) -> Result<Peer> {
+    if text.starts_with('+') {
+        return peer(text);
+    }
+    let wrong = || Problem::bad_request("A person is a number as in +31687654321, or the id of an account.");
+    text.parse().map(Peer::Account).map_err(|_| wrong())
 }

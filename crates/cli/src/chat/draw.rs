@@ -69,6 +69,11 @@ fn status_line(state: &State, now: &Now, width: usize) -> Line<'static> {
     if state.blocked {
         parts.push("blocked".into());
     }
+    if !state.member {
+        parts.push("you are not in it any more".into());
+    } else if !state.names.is_empty() {
+        parts.push(format!("{} members", state.names.len()));
+    }
     parts.push(
         match state.connection {
             Connection::Offline => "no connection: messages wait here",
@@ -80,8 +85,8 @@ fn status_line(state: &State, now: &Now, width: usize) -> Line<'static> {
     );
     if let Some(notice) = state.notice(now.ms) {
         parts = vec![text::line(notice)];
-    } else if state.is_typing(now.ms) {
-        parts.push("writes…".into());
+    } else if let Some(writers) = state.writers(now.ms) {
+        parts.push(writers);
     } else if state.scroll > 0 {
         parts.push("more below (Page Down)".into());
     } else if state.messages.is_empty() {
@@ -102,8 +107,11 @@ pub fn lay_out(state: &State, width: usize, now: &Now) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut day = None;
     if state.complete {
-        let start =
-            format!("The beginning of your conversation with {}, end-to-end encrypted.", text::line(&state.title));
+        let title = text::line(&state.title);
+        let start = match state.peer {
+            Some(_) => format!("The beginning of your conversation with {title}, end-to-end encrypted."),
+            None => format!("The beginning of {title}, end-to-end encrypted."),
+        };
         lines.extend(text::wrap(&start, width).into_iter().map(|row| Line::styled(row, dim())));
     }
     for message in &state.messages {

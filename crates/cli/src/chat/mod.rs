@@ -13,9 +13,9 @@ mod tests;
 use crate::command::{logged_out, stopped, unexpected};
 use crate::driver::{Handle, Listener, News};
 use crate::failure::Failure;
-use crate::person::Phone;
-use crate::show::text;
 use crate::show::time::now_ms;
+use crate::show::{me, text};
+use crate::target::Target;
 use crossterm::event::EventStream;
 use draw::Now;
 use futures_util::StreamExt;
@@ -25,6 +25,7 @@ use state::State;
 use std::time::Duration;
 use tidings_client::view::{Message, Position};
 use tidings_client::{ClientError, Command, Event, Peer, Reply};
+use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::MessageId;
 use tokio::sync::mpsc;
 
@@ -66,7 +67,7 @@ pub struct Chat<'a> {
 }
 
 /// Runs until the person has had enough.
-pub async fn run(handle: &Handle, who: &Phone) -> Result<(), Failure> {
+pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
     let mut news = handle.listen();
     let (questions, asked) = mpsc::channel(8);
     let (answers, mut answered) = mpsc::channel(8);
@@ -112,14 +113,19 @@ async fn ask(handle: &Handle, mut asked: mpsc::Receiver<(About, Command)>, answe
 }
 
 impl<'a> Chat<'a> {
-    async fn open(handle: &'a Handle, who: &Phone, questions: mpsc::Sender<(About, Command)>) -> Result<Self, Failure> {
-        let (conversation, account) = match handle.call(Command::Resolve { who: who.peer() }).await? {
-            Reply::Conversation { conversation, account: Some(account) } => (conversation, account),
+    async fn open(
+        handle: &'a Handle,
+        who: &Target,
+        questions: mpsc::Sender<(About, Command)>,
+    ) -> Result<Self, Failure> {
+        let peer = who.peer(handle).await?;
+        let (conversation, account) = match handle.call(Command::Resolve { who: peer.clone() }).await? {
+            Reply::Conversation { conversation, account } => (conversation, account),
             other => return Err(unexpected(&other)),
         };
         let connection = crate::command::status(handle).await?.connection;
         let state = State::new(conversation, account, who.to_string(), connection);
-        let mut chat = Self { handle, peer: who.peer(), state, questions, typing_told_ms: None };
+        let mut chat = Self { handle, peer, state, questions, typing_told_ms: None };
         let unread = chat.load_row().await?;
         chat.load_newest().await?;
         chat.state.mark_unread(unread);
@@ -171,9 +177,9 @@ impl<'a> Chat<'a> {
                         row = true
                     }
                     Event::Typing { conversation, account, on }
-                        if conversation == self.state.conversation && account == self.state.peer =>
+                        if conversation == self.state.conversation && !me::am(account) =>
                     {
-                        self.state.typing(on, now_ms());
+                        self.state.typing(account, on, now_ms());
                     }
                     Event::Connection { state } => self.state.connection = state,
                     Event::LoggedOut { reason } => return Err(logged_out(&reason)),
@@ -208,6 +214,10 @@ impl<'a> Chat<'a> {
         let row = rows.iter().find(|row| row.conversation == self.state.conversation);
         if let Some(row) = row {
             self.state.set_row(row);
+            if row.kind == ConversationKind::Group {
+                let group = crate::command::group::look(self.handle, self.peer.clone()).await?;
+                self.state.names = group.members.into_iter().map(|it| (it.account, it.title)).collect();
+            }
         }
         Ok(row.map_or(0, |row| row.unread))
     }

@@ -2,6 +2,7 @@
 
 use super::line_edit::LineEdit;
 use crate::show::text;
+use std::collections::HashMap;
 use tidings_client::event::{Connection, TYPING_LIFETIME_MS};
 use tidings_client::view::{Conversation, Message, Position};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
@@ -11,8 +12,9 @@ const NOTICE_LIFETIME_MS: u64 = 6_000;
 
 pub struct State {
     pub conversation: ConversationId,
-    pub peer: AccountId,
-    /// What to call the other person.
+    /// The other person of a direct conversation.
+    pub peer: Option<AccountId>,
+    /// What to call the other person, or the group.
     pub title: String,
     pub blocked: bool,
     pub verified: bool,
@@ -32,7 +34,12 @@ pub struct State {
     /// Shown over the messages, page by page, until all was seen.
     pub overlay: Option<Overlay>,
     notice: Option<(String, u64)>,
-    typing_until_ms: u64,
+    /// Who writes, and until when that holds.
+    typing: Vec<(AccountId, u64)>,
+    /// What a group's members are called.
+    pub names: HashMap<AccountId, String>,
+    /// False once one has left the group.
+    pub member: bool,
     /// Whether the terminal has the person's eyes, as far as it says.
     pub focused: bool,
     /// Up to which message the sender was told that it was seen.
@@ -46,7 +53,7 @@ pub struct Overlay {
 }
 
 impl State {
-    pub fn new(conversation: ConversationId, peer: AccountId, title: String, connection: Connection) -> Self {
+    pub fn new(conversation: ConversationId, peer: Option<AccountId>, title: String, connection: Connection) -> Self {
         Self {
             conversation,
             peer,
@@ -63,7 +70,9 @@ impl State {
             oldest: None,
             overlay: None,
             notice: None,
-            typing_until_ms: 0,
+            typing: Vec::new(),
+            names: HashMap::new(),
+            member: true,
             focused: true,
             marked: None,
         }
@@ -73,6 +82,7 @@ impl State {
         self.title.clone_from(&row.title);
         self.blocked = row.blocked;
         self.verified = row.verified;
+        self.member = row.member;
     }
 
     /// Puts messages in their places; known ones are replaced.
@@ -82,7 +92,7 @@ impl State {
                 continue;
             }
             if !message.own && self.messages.iter().all(|it| it.message != message.message) {
-                self.typing_until_ms = 0;
+                self.typing.retain(|(who, _)| *who != message.sender);
             }
             self.messages.retain(|it| it.message != message.message);
             let at = self.messages.partition_point(|it| it.position <= message.position);
@@ -133,12 +143,27 @@ impl State {
         true
     }
 
-    pub fn typing(&mut self, on: bool, now_ms: u64) {
-        self.typing_until_ms = if on { now_ms + TYPING_LIFETIME_MS } else { 0 };
+    pub fn typing(&mut self, who: AccountId, on: bool, now_ms: u64) {
+        self.typing.retain(|(other, until)| *other != who && now_ms < *until);
+        if on {
+            self.typing.push((who, now_ms + TYPING_LIFETIME_MS));
+        }
     }
 
-    pub fn is_typing(&self, now_ms: u64) -> bool {
-        now_ms < self.typing_until_ms
+    /// As in `writes…`, in a group `Bram and Carla write…`.
+    pub fn writers(&self, now_ms: u64) -> Option<String> {
+        let now: Vec<&AccountId> =
+            self.typing.iter().filter(|(_, until)| now_ms < *until).map(|(who, _)| who).collect();
+        if self.peer.is_some() && !now.is_empty() {
+            return Some("writes…".into());
+        }
+        let name = |who: &AccountId| self.names.get(who).map_or("somebody".into(), |name| text::line(name));
+        match now.as_slice() {
+            [] => None,
+            [one] => Some(format!("{} writes…", name(one))),
+            [one, other] => Some(format!("{} and {} write…", name(one), name(other))),
+            several => Some(format!("{} people write…", several.len())),
+        }
     }
 
     pub fn tell(&mut self, notice: impl Into<String>, now_ms: u64) {

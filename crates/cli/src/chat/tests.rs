@@ -44,7 +44,7 @@ fn text(seq: u64, own: bool, time_ms: u64, text: &str) -> Message {
 }
 
 fn story() -> State {
-    let mut state = State::new(conversation(), BRAM, "Bram".into(), Connection::Live);
+    let mut state = State::new(conversation(), Some(BRAM), "Bram".into(), Connection::Live);
     let yesterday = NOON_MS - DAY_MS;
     let mut messages = vec![
         text(2, true, NOON_MS - 9 * DAY_MS, "Are you there?"),
@@ -115,7 +115,7 @@ fn any_size_is_drawn() {
     for width in 1..90 {
         for height in 1..12 {
             let mut state = story();
-            state.typing(true, NOON_MS);
+            state.typing(BRAM, true, NOON_MS);
             draw(&mut state, width, height);
             state.show(slash::HELP);
             draw(&mut state, width, height);
@@ -150,7 +150,7 @@ fn help_turns_its_pages_on_a_small_terminal() {
 
 #[test]
 fn a_hostile_message_stays_in_its_place() {
-    let mut state = State::new(conversation(), BRAM, "Br\u{1b}[31mam\u{202e}".into(), Connection::Live);
+    let mut state = State::new(conversation(), Some(BRAM), "Br\u{1b}[31mam\u{202e}".into(), Connection::Live);
     let mut hostile = text(2, false, NOON_MS, "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}1A\u{202e}txet\rover\u{200b}");
     hostile.sender_title = "\u{1b}[5mBram\nYou: \u{202e}".into();
     hostile.reactions = vec![Reaction { account: BRAM, emoji: "\u{1b}[7m and a whole novel".into() }];
@@ -209,10 +209,10 @@ fn only_what_is_seen_is_reported_and_only_once() {
 #[test]
 fn a_message_that_comes_ends_the_typing() {
     let mut state = story();
-    state.typing(true, NOON_MS);
-    assert!(state.is_typing(NOON_MS + 1));
+    state.typing(BRAM, true, NOON_MS);
+    assert!(state.writers(NOON_MS + 1).is_some());
     state.merge(vec![text(11, false, NOON_MS, "new")]);
-    assert!(!state.is_typing(NOON_MS + 1));
-    state.typing(true, NOON_MS);
-    assert!(!state.is_typing(NOON_MS + tidings_client::event::TYPING_LIFETIME_MS));
+    assert_eq!(state.writers(NOON_MS + 1), None);
+    state.typing(BRAM, true, NOON_MS);
+    assert_eq!(state.writers(NOON_MS + tidings_client::event::TYPING_LIFETIME_MS), None);
 }

@@ -49,7 +49,7 @@ impl Agent {
             )
         })?;
         let address = listener.local_addr()?;
-        let (profile, handle) = open(common, None).await?;
+        let (profile, handle) = open(common, &[]).await?;
         let (token, path) = agent::load_or_make_token(&profile, self.new_token)?;
         out::line(&format!("The agent of {} listens on http://{address}", profile.phone))?;
         out::line(&format!("Token: {}", path.display()))?;

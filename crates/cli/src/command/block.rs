@@ -45,7 +45,7 @@ impl Unblock {
 }
 
 async fn ask(common: &Common, who: &Phone, command: Command) -> Result<(), Failure> {
-    let (_, handle) = open(common, Some(who)).await?;
+    let (_, handle) = open(common, &[who]).await?;
     let result = handle.call(command).await;
     handle.close().await;
     result.map(drop)

@@ -1,9 +1,9 @@
 //! `tidings chat`: see the `chat` module.
 
-use super::open;
+use super::with;
 use crate::Common;
 use crate::failure::Failure;
-use crate::person::Phone;
+use crate::target::Target;
 use clap::Args;
 use std::io::IsTerminal;
 
@@ -12,13 +12,14 @@ use std::io::IsTerminal;
 Examples:
   tidings chat +31687654321
   tidings --as +31612345678 chat +31687654321
+  tidings chat Cinema                                  a group, by its name
 
-Type a message and press Enter. /help in the chat shows the rest: replies, reactions, edits, deletions, verifying.
-Ticks: ◷ stored on this device, ✓ on the server's disk, ✓✓ on the other's device, blue ✓✓ seen.
+Type a message and press Enter. /help in the chat shows the rest: replies, reactions, polls, pins and much more.
+Ticks: ◷ stored on this device, ✓ on the server's disk, ✓✓ on the others' devices, blue ✓✓ seen.
 It works without a network too: what you write is sent as soon as there is one.")]
 pub struct Chat {
-    /// Whom to chat with, as in +31687654321
-    with: Phone,
+    /// Whom to chat with: a number as in +31687654321, a group's name, `me`, or an id
+    with: Target,
 }
 
 impl Chat {
@@ -29,9 +30,6 @@ impl Chat {
                 "In scripts, use `tidings send`, `tidings listen --json` and `tidings history --json`.",
             ));
         }
-        let (_, handle) = open(common, Some(&self.with)).await?;
-        let result = crate::chat::run(&handle, &self.with).await;
-        handle.close().await;
-        result
+        with(common, &[&self.with], async |handle| crate::chat::run(handle, &self.with).await).await
     }
 }

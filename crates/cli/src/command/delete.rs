@@ -1,10 +1,10 @@
 //! `tidings delete`
 
 use super::which::Which;
-use super::{open, sent};
+use super::{sent, with};
 use crate::Common;
 use crate::failure::Failure;
-use crate::person::Phone;
+use crate::target::Target;
 use clap::Args;
 use std::time::Duration;
 use tidings_client::Command;
@@ -16,8 +16,8 @@ Example:
 
 Only your own messages. Everybody sees that a message was deleted; who has read it, has read it.")]
 pub struct Delete {
-    /// Whose conversation
-    with: Phone,
+    /// Which conversation: a number, a group's name, or an id
+    with: Target,
     /// The message's number or id
     message: Which,
     /// How long to wait for the server, in seconds
@@ -27,15 +27,12 @@ pub struct Delete {
 
 impl Delete {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, Some(&self.with)).await?;
-        let result = async {
-            let to = self.with.peer();
-            let message = self.message.find(&handle, &to).await?;
+        with(common, &[&self.with], async |handle| {
+            let to = self.with.peer(handle).await?;
+            let message = self.message.find(handle, &to).await?;
             handle.call(Command::Delete { to, message }).await?;
-            sent(&handle, Duration::from_secs(self.timeout)).await
-        };
-        let result = result.await;
-        handle.close().await;
-        result
+            sent(handle, Duration::from_secs(self.timeout)).await
+        })
+        .await
     }
 }

@@ -1,10 +1,10 @@
 //! `tidings edit`
 
 use super::which::Which;
-use super::{open, sent, text_or_stdin};
+use super::{sent, text_or_stdin, with};
 use crate::Common;
 use crate::failure::Failure;
-use crate::person::Phone;
+use crate::target::Target;
 use clap::Args;
 use std::time::Duration;
 use tidings_client::Command;
@@ -16,8 +16,8 @@ Example:
 
 Only your own messages. The other person sees that it was edited.")]
 pub struct Edit {
-    /// Whose conversation
-    with: Phone,
+    /// Which conversation: a number, a group's name, or an id
+    with: Target,
     /// The message's number or id
     message: Which,
     /// The new text; - (or nothing, in a pipe) reads it from standard input
@@ -30,15 +30,12 @@ pub struct Edit {
 impl Edit {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
         let text = text_or_stdin(self.text)?;
-        let (_, handle) = open(common, Some(&self.with)).await?;
-        let result = async {
-            let to = self.with.peer();
-            let message = self.message.find(&handle, &to).await?;
+        with(common, &[&self.with], async |handle| {
+            let to = self.with.peer(handle).await?;
+            let message = self.message.find(handle, &to).await?;
             handle.call(Command::Edit { to, message, text }).await?;
-            sent(&handle, Duration::from_secs(self.timeout)).await
-        };
-        let result = result.await;
-        handle.close().await;
-        result
+            sent(handle, Duration::from_secs(self.timeout)).await
+        })
+        .await
     }
 }

@@ -1,15 +1,15 @@
 //! `tidings history`: the messages with somebody.
 
-use super::{catch_up_to_look, open, unexpected};
+use super::{catch_up_to_look, unexpected, with};
 use crate::Common;
 use crate::driver::Handle;
 use crate::failure::Failure;
-use crate::person::Phone;
 use crate::show::{line, out, plain};
+use crate::target::Target;
 use clap::Args;
 use jiff::tz::TimeZone;
 use tidings_client::view::{Message, Position};
-use tidings_client::{ClientError, Command, Reply};
+use tidings_client::{ClientError, Command, Peer, Reply};
 
 /// Messages that are asked for at once.
 const PAGE: u32 = 200;
@@ -19,13 +19,13 @@ const PAGE: u32 = 200;
 Examples:
   tidings history +31687654321
   tidings history +31687654321 --limit 500 --json > conversation.jsonl
-  tidings history +31687654321 --before 120 --mark-read
+  tidings history Cinema --before 120 --mark-read          a group, by its name
 
 Oldest first. The number after # is what `react`, `edit`, `delete` and `send --reply-to` take.
 Ticks: ◷ stored on this device, ✓ on the server's disk, ✓✓ on the other's device, ✓✓ read, ✗ failed.")]
 pub struct History {
-    /// Whose messages
-    with: Phone,
+    /// Which conversation: a number, a group's name, `me`, or an id
+    with: Target,
     /// How many of the newest
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
@@ -42,15 +42,13 @@ pub struct History {
 
 impl History {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, Some(&self.with)).await?;
-        let result = self.show(&handle).await;
-        handle.close().await;
-        result
+        with(common, &[&self.with], async |handle| self.show(handle).await).await
     }
 
     async fn show(&self, handle: &Handle) -> Result<(), Failure> {
         catch_up_to_look(handle).await?;
-        let messages = self.messages(handle).await?;
+        let of = self.with.peer(handle).await?;
+        let messages = self.messages(handle, &of).await?;
         let zone = TimeZone::system();
         for message in &messages {
             if self.json {
@@ -64,19 +62,19 @@ impl History {
         }
         let newest = messages.iter().rev().find(|message| !message.own);
         if let (true, Some(newest)) = (self.mark_read, newest) {
-            handle.call(Command::MarkRead { to: self.with.peer(), up_to: newest.message }).await?;
+            handle.call(Command::MarkRead { to: of, up_to: newest.message }).await?;
         }
         Ok(())
     }
 
     /// Ascending; asked for page by page from the newest.
-    async fn messages(&self, handle: &Handle) -> Result<Vec<Message>, Failure> {
+    async fn messages(&self, handle: &Handle, of: &Peer) -> Result<Vec<Message>, Failure> {
         let mut before = self.before.map(|seq| Position { seq, local: 0 });
         let mut pages: Vec<Vec<Message>> = Vec::new();
         let mut wanted = self.limit;
         while wanted > 0 {
             let limit = wanted.min(PAGE);
-            let page = match handle.ask(Command::Messages { of: self.with.peer(), before, limit }).await? {
+            let page = match handle.ask(Command::Messages { of: of.clone(), before, limit }).await? {
                 Ok(Reply::Messages(page)) => page,
                 Ok(other) => return Err(unexpected(&other)),
                 // A person who is known, and nothing was said yet.

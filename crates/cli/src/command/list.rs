@@ -25,7 +25,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, None).await?;
+        let (_, handle) = open(common, &[]).await?;
         let result = self.show(&handle).await;
         handle.close().await;
         result

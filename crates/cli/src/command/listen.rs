@@ -19,7 +19,7 @@ Examples:
   tidings listen --unread --mark-read
 
 With --json, each line is an object with `event`: message, message_changed, tick (each with the whole message),
-conversation, typing, connection, caught_up, missed (some events were lost), logged_out.
+conversation, typing, join_requested, connection, caught_up, missed (some events were lost), logged_out.
 Other commands work on the same account meanwhile. Ctrl-C ends it.")]
 pub struct Listen {
     /// Print one JSON object per event
@@ -35,7 +35,7 @@ pub struct Listen {
 
 impl Listen {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, None).await?;
+        let (_, handle) = open(common, &[]).await?;
         let news = handle.listen();
         let result = tokio::select! {
             result = self.listen(&handle, news) => result,
@@ -100,6 +100,9 @@ fn human(item: &Item, shown: &Option<Message>, zone: &TimeZone) -> Option<String
             let number = plain::number(message).map(|number| format!("#{number} ")).unwrap_or_default();
             let said = text::shorten(&text::line(&line::body(message)), SAID_COLUMNS);
             Some(format!("{} {number}{said}", line::tick(message.tick?)))
+        }
+        (Item::JoinRequested { conversation, account }, _) => {
+            Some(format!("({account} asks to be let into a group: tidings group approve {conversation} {account})"))
         }
         (Item::Connection { state }, _) => Some(format!("({})", state.replace('_', " "))),
         (Item::Missed, _) => Some("(some events were missed; `tidings history` shows everything)".into()),

@@ -30,7 +30,7 @@ pub struct Logout {
 impl Logout {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
         log_to_stderr();
-        let profile = Profile::pick(common, None)?;
+        let profile = Profile::pick(common, &[])?;
         if !self.yes && !confirmed(&profile)? {
             return Err(Failure::new("nothing was done"));
         }

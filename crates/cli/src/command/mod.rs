@@ -5,6 +5,7 @@ pub mod block;
 pub mod chat;
 pub mod delete;
 pub mod edit;
+pub mod group;
 pub mod history;
 pub mod list;
 pub mod listen;
@@ -23,6 +24,7 @@ use crate::driver::{Handle, News};
 use crate::failure::Failure;
 use crate::person::Phone;
 use crate::profile::Profile;
+use crate::target::Target;
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
 use tidings_client::event::Connection;
@@ -37,18 +39,34 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
 const OUTBOX_POLL: Duration = Duration::from_millis(50);
 
 /// Opens the account that the command line means, and makes sure that it is logged in.
-async fn open(common: &Common, peer: Option<&Phone>) -> Result<(Profile, Handle), Failure> {
+async fn open(common: &Common, about: &[&Phone]) -> Result<(Profile, Handle), Failure> {
     log_to_stderr();
-    let profile = Profile::pick(common, peer)?;
+    let profile = Profile::pick(common, about)?;
     let handle = Handle::open(&profile).await?;
     match status(&handle).await?.account {
-        Some(_) => Ok((profile, handle)),
+        Some(account) => {
+            crate::show::me::is(account);
+            Ok((profile, handle))
+        }
         None => {
             let way_out = format!("Log in with: tidings register {}", profile.phone);
             handle.close().await;
             Err(Failure::with(format!("the account {} is not logged in on this machine", profile.phone), way_out))
         }
     }
+}
+
+/// Opens the account, does the work, and leaves the account however that ends.
+pub(crate) async fn with<T>(
+    common: &Common,
+    about: &[&Target],
+    work: impl AsyncFnOnce(&Handle) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let phones: Vec<&Phone> = about.iter().filter_map(|target| target.phone()).collect();
+    let (_, handle) = open(common, &phones).await?;
+    let result = work(&handle).await;
+    handle.close().await;
+    result
 }
 
 /// `TIDINGS_LOG=debug` shows what the client does. A server has its own settings.
@@ -74,7 +92,7 @@ pub(crate) fn unexpected(reply: &Reply) -> Failure {
 }
 
 /// Waits until this device has all that the server has for it. Says how it stands when the wait is over.
-async fn catch_up(handle: &Handle) -> Result<Connection, Failure> {
+pub(crate) async fn catch_up(handle: &Handle) -> Result<Connection, Failure> {
     let mut news = handle.listen();
     let give_up = Instant::now() + CATCH_UP_TIMEOUT;
     let mut connection = status(handle).await?.connection;
@@ -126,6 +144,14 @@ async fn sent(handle: &Handle, within: Duration) -> Result<(), Failure> {
             return Err(not_sent_yet(within));
         }
         let _ = timeout(OUTBOX_POLL, news.next()).await;
+    }
+}
+
+/// Asks for something that is only done once the server has taken it, and waits no longer than that.
+pub(crate) async fn settled(handle: &Handle, command: Command, within: Duration) -> Result<Reply, Failure> {
+    match timeout(within, handle.call(command)).await {
+        Ok(result) => result,
+        Err(_) => Err(not_sent_yet(within)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! `tidings react`
 
 use super::which::Which;
-use super::{open, sent};
+use super::{sent, with};
 use crate::Common;
 use crate::failure::Failure;
-use crate::person::Phone;
+use crate::target::Target;
 use clap::Args;
 use std::time::Duration;
 use tidings_client::Command;
@@ -17,8 +17,8 @@ Examples:
 
 `tidings history +31687654321` shows the numbers.")]
 pub struct React {
-    /// Whose conversation
-    with: Phone,
+    /// Which conversation: a number, a group's name, or an id
+    with: Target,
     /// The message's number or id
     message: Which,
     /// The emoji; replaces an earlier one of yours
@@ -34,15 +34,12 @@ pub struct React {
 
 impl React {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, Some(&self.with)).await?;
-        let result = async {
-            let to = self.with.peer();
-            let message = self.message.find(&handle, &to).await?;
+        with(common, &[&self.with], async |handle| {
+            let to = self.with.peer(handle).await?;
+            let message = self.message.find(handle, &to).await?;
             handle.call(Command::React { to, message, emoji: self.emoji }).await?;
-            sent(&handle, Duration::from_secs(self.timeout)).await
-        };
-        let result = result.await;
-        handle.close().await;
-        result
+            sent(handle, Duration::from_secs(self.timeout)).await
+        })
+        .await
     }
 }

@@ -1,12 +1,12 @@
 //! `tidings send`: one message, and the tick that was asked for.
 
 use super::which::Which;
-use super::{open, text_or_stdin, unexpected};
+use super::{text_or_stdin, unexpected, with};
 use crate::Common;
 use crate::driver::{Handle, News};
 use crate::failure::Failure;
-use crate::person::Phone;
 use crate::show::{out, plain};
+use crate::target::Target;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 use tidings_client::view::{Message, Tick};
@@ -21,15 +21,16 @@ Examples:
   tidings send +31687654321 \"hello\"
   tidings send +31687654321 \"dinner?\" --wait delivered
   uname -a | tidings send +31687654321 -
-  tidings send +31687654321 \"yes\" --reply-to 12 --json
+  tidings send Cinema \"yes\" --reply-to 12 --json         a group, by its name
+  tidings send me \"buy candles\"                         notes to yourself
 
 If the tick does not come in time, the exit code is 1, and the message is kept and sent later.";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Send {
-    /// Whom to write to, as in +31687654321
-    to: Phone,
+    /// Whom to write to: a number as in +31687654321, a group's name, `me`, or an id
+    to: Target,
     /// The text; - (or nothing, in a pipe) reads it from standard input
     text: Option<String>,
     /// Which tick to wait for
@@ -81,18 +82,15 @@ impl Wait {
 impl Send {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
         let text = text_or_stdin(self.text.clone())?;
-        let (_, handle) = open(common, Some(&self.to)).await?;
-        let result = self.send(&handle, text).await;
-        handle.close().await;
-        result
+        with(common, &[&self.to], async |handle| self.send(handle, text).await).await
     }
 
     async fn send(&self, handle: &Handle, text: String) -> Result<(), Failure> {
+        let to = self.to.peer(handle).await?;
         let reply_to = match self.reply_to {
-            Some(which) => Some(which.find(handle, &self.to.peer()).await?),
+            Some(which) => Some(which.find(handle, &to).await?),
             None => None,
         };
-        let to = self.to.peer();
         let id = match handle.call(Command::Send { to, text, reply_to }).await? {
             Reply::Queued { message, .. } => message,
             other => return Err(unexpected(&other)),

@@ -24,7 +24,7 @@ pub struct Status {
 
 impl Status {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (profile, handle) = open(common, None).await?;
+        let (profile, handle) = open(common, &[]).await?;
         let result = self.show(&profile, &handle).await;
         handle.close().await;
         result

@@ -34,7 +34,7 @@ pub struct Verify {
 
 impl Verify {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let (_, handle) = open(common, Some(&self.who)).await?;
+        let (_, handle) = open(common, &[&self.who]).await?;
         let result = self.show(&handle).await;
         handle.close().await;
         result

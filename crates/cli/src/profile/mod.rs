@@ -40,8 +40,8 @@ struct AccountFile {
 }
 
 impl Profile {
-    /// The account that the command line means. `peer` is whom the command is about, who is not oneself.
-    pub fn pick(common: &Common, peer: Option<&Phone>) -> Result<Self, Failure> {
+    /// The account that the command line means. `about` is whom the command is about, who are not oneself.
+    pub fn pick(common: &Common, about: &[&Phone]) -> Result<Self, Failure> {
         let home = home(common)?;
         let all = registered(&home)?;
         let phone = match &common.account {
@@ -52,7 +52,7 @@ impl Profile {
                     format!("Register it with: tidings register {phone}{}", listed(&all)),
                 ));
             }
-            None => choose(&all, peer)?,
+            None => choose(&all, about)?,
         };
         Self::at(&home, phone, common)
     }
@@ -139,7 +139,7 @@ fn registered(home: &Path) -> Result<Vec<Phone>, Failure> {
     Ok(phones)
 }
 
-fn choose(all: &[Phone], peer: Option<&Phone>) -> Result<Phone, Failure> {
+fn choose(all: &[Phone], about: &[&Phone]) -> Result<Phone, Failure> {
     match all {
         [] => Err(Failure::with(
             "no account is registered on this machine",
@@ -147,7 +147,7 @@ fn choose(all: &[Phone], peer: Option<&Phone>) -> Result<Phone, Failure> {
         )),
         [only] => Ok(only.clone()),
         several => {
-            let others: Vec<&Phone> = several.iter().filter(|phone| Some(*phone) != peer).collect();
+            let others: Vec<&Phone> = several.iter().filter(|phone| !about.contains(phone)).collect();
             match others.as_slice() {
                 [only] => Ok((*only).clone()),
                 _ => Err(Failure::usage(
@@ -196,13 +196,13 @@ mod tests {
     fn of_two_accounts_the_one_that_is_not_the_peer_is_meant() {
         let (anna, ben) = (phone("+31612345678"), phone("+31687654321"));
         let all = [anna.clone(), ben.clone()];
-        assert_eq!(choose(&all, Some(&ben)).unwrap(), anna);
-        assert_eq!(choose(&all, Some(&anna)).unwrap(), ben);
-        assert!(matches!(choose(&all, None), Err(Failure::Usage { way_out, .. }) if way_out.contains("+31687654321")));
-        assert_eq!(choose(&all[..1], None).unwrap(), anna);
+        assert_eq!(choose(&all, &[&ben]).unwrap(), anna);
+        assert_eq!(choose(&all, &[&anna]).unwrap(), ben);
+        assert!(matches!(choose(&all, &[]), Err(Failure::Usage { way_out, .. }) if way_out.contains("+31687654321")));
+        assert_eq!(choose(&all[..1], &[]).unwrap(), anna);
         // Notes to oneself are not for this rule to forbid.
-        assert_eq!(choose(&all[..1], Some(&anna)).unwrap(), anna);
-        assert!(matches!(choose(&[], None), Err(Failure::Failed { .. })));
+        assert_eq!(choose(&all[..1], &[&anna]).unwrap(), anna);
+        assert!(matches!(choose(&[], &[]), Err(Failure::Failed { .. })));
     }
 
     #[test]

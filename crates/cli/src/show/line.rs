@@ -14,20 +14,33 @@ pub fn tick(tick: Tick) -> &'static str {
     }
 }
 
-pub fn notice(notice: &Notice) -> &'static str {
+pub fn notice(notice: &Notice) -> String {
+    use super::me::{name, names};
     match notice {
-        Notice::GroupCreated { .. } => "The group was made.",
-        Notice::Added { .. } => "Somebody was added.",
-        Notice::Removed { .. } => "Somebody was removed.",
-        Notice::Left { .. } => "Somebody left.",
-        Notice::JoinedByLink { .. } => "Somebody joined by a link.",
-        Notice::AdminsChanged { .. } => "The group has other admins.",
-        Notice::RulesChanged { .. } => "The group has other rules.",
-        Notice::Distrusted => "A change of this group is not allowed by its rules: this device goes no further.",
-        Notice::SafetyNumberChanged => {
-            "The safety number changed: this person may have a new device. Compare it again to be sure."
+        Notice::GroupCreated { by } => format!("{} made this group.", name(by)),
+        Notice::Added { by, who } => format!("{} added {}.", name(by), names(who)),
+        Notice::Removed { by, who } => format!("{} removed {}.", name(by), names(who)),
+        Notice::Left { who } => format!("{} left.", name(who)),
+        Notice::JoinedByLink { who } => format!("{} joined by a link.", name(who)),
+        Notice::AdminsChanged { by, named, dismissed } => {
+            let named = (!named.is_empty()).then(|| format!("made admins of {}", names(named)));
+            let dismissed = (!dismissed.is_empty()).then(|| format!("took the admin's role from {}", names(dismissed)));
+            let what: Vec<String> = named.into_iter().chain(dismissed).collect();
+            format!("{} {}.", name(by), what.join(" and "))
         }
-        Notice::HistoryMissing => "Older messages expired on the server before this device could read them.",
+        Notice::RulesChanged { by, posting, editing, adding } => {
+            let rules = [("posting", posting), ("editing name and picture", editing), ("adding people", adding)];
+            let said: Vec<String> = rules
+                .iter()
+                .filter_map(|(what, who)| who.map(|who| format!("{what}: {}", super::group::who(who))))
+                .collect();
+            format!("{} changed the rules: {}.", name(by), said.join(", "))
+        }
+        Notice::Distrusted => "A change of this group is not allowed by its rules: this device goes no further.".into(),
+        Notice::SafetyNumberChanged => {
+            "The safety number changed: this person may have a new device. Compare it again to be sure.".into()
+        }
+        Notice::HistoryMissing => "Older messages expired on the server before this device could read them.".into(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! How things look: harmless text, times, messages as lines, and the plain JSON that programs read.
 
+pub mod group;
 pub mod line;
+pub mod me;
 pub mod out;
 pub mod plain;
 pub mod text;

@@ -4,6 +4,7 @@
 use super::time;
 use serde::{Deserialize, Serialize};
 use tidings_client::view;
+use tidings_proto::entry::ConversationKind;
 use utoipa::ToSchema;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -83,7 +84,13 @@ pub struct Reaction {
 pub struct Conversation {
     /// UUID.
     pub id: String,
+    /// `direct`, `group`, or `self` (notes to oneself).
+    #[schema(value_type = String)]
+    pub kind: ConversationKind,
+    /// Of a group its name; its `account` is empty then.
     pub with: Person,
+    /// False once this account left a group or was removed.
+    pub member: bool,
     /// The other person's number, if it is known.
     pub phone: Option<String>,
     pub unread: u64,
@@ -99,7 +106,7 @@ impl From<&view::Message> for Message {
             view::Body::Text { text } => (Kind::Text, Some(text.clone())),
             view::Body::Deleted => (Kind::Deleted, None),
             view::Body::Unreadable { why } => (Kind::Unreadable, Some(why.clone())),
-            view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(notice).to_owned())),
+            view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(notice))),
             view::Body::Unknown => (Kind::Unknown, None),
         };
         Self {
@@ -132,7 +139,12 @@ impl From<&view::Conversation> for Conversation {
     fn from(row: &view::Conversation) -> Self {
         Self {
             id: row.conversation.to_string(),
-            with: Person { account: row.account.map(|it| it.to_string()).unwrap_or_default(), title: row.title.clone() },
+            kind: row.kind,
+            member: row.member,
+            with: Person {
+                account: row.account.map(|it| it.to_string()).unwrap_or_default(),
+                title: row.title.clone(),
+            },
             phone: row.phone.clone(),
             unread: row.unread,
             last: row.last.as_ref().map(Message::from),
