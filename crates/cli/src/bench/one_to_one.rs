@@ -108,17 +108,16 @@ impl OneToOne {
         let alone = pairs.split_off(self.pairs);
         let dial = Dial::new(target.address);
         machine::until_quiet(target.pid, Duration::from_secs(10)).await?;
-
-        let unloaded = if self.load_only {
-            None
-        } else {
+        let mut result = self.load(target, dial, &pairs, machine).await?;
+        if !self.load_only {
+            // After the load, so that the store's files are as in a server that has been used.
+            machine::until_quiet(target.pid, Duration::from_secs(10)).await?;
             let fsync = machine::fsync(target.folder())?;
             let mut round_trips = self.unloaded(dial, &alone).await?;
             let mut drained = drain(dial, &alone[0], self.payload).await?;
-            Some(unloaded(fsync, &mut round_trips, &mut drained))
-        };
-        machine::until_quiet(target.pid, Duration::from_secs(10)).await?;
-        self.load(target, dial, &pairs, machine, unloaded).await
+            result.unloaded = Some(unloaded(fsync, &mut round_trips, &mut drained));
+        }
+        Ok(result)
     }
 
     async fn unloaded(&self, dial: Dial, alone: &[super::people::Pair]) -> Result<Vec<Duration>> {
@@ -138,7 +137,6 @@ impl OneToOne {
         dial: Dial,
         pairs: &[super::people::Pair],
         machine: Machine,
-        unloaded: Option<Unloaded>,
     ) -> Result<OneToOneResult> {
         let this = std::process::id();
         let run = Run::new(self.window, self.payload);
@@ -173,7 +171,7 @@ impl OneToOne {
             round_trip_ms_p99: quantile_ms(&mut samples, 0.99),
             appends_per_fsync: commits_before.zip(commits_after).and_then(|(before, after)| after.since(before)),
             resyncs: run.resyncs(),
-            unloaded,
+            unloaded: None,
             machine,
         })
     }
