@@ -5,13 +5,14 @@ import { language } from './lib/i18n/language.svelte.ts'
 import { App } from './lib/state/app.svelte.ts'
 import { Preferences } from './lib/state/preferences.svelte.ts'
 import { t } from './lib/i18n/language.svelte.ts'
+import { ownName } from './lib/state/profile.ts'
 import { install } from './shell/shell.ts'
 import { trustedUrl } from './shell/trusted.ts'
 import workerUrl from './worker/main.ts?worker&url'
 
 const preferences = new Preferences()
 preferences.apply()
-const app = new App(() => new Worker(trustedUrl(workerUrl), { type: 'module', name: 'tidings' }))
+const app = new App(() => new Worker(trustedUrl(workerUrl), { type: 'module', name: ownName() }))
 
 const target = document.getElementById('app')
 if (target === null) throw new Error('the page has no place for the app')

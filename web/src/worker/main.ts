@@ -3,12 +3,13 @@
 // goes, the next worker in the queue of the lock leads.
 //
 // A database in OPFS has one owner. A tab that does not lead never opens it, whatever happens.
-import type { CommandMessage, Engine as State, ReplyMessage, Refusal } from '../lib/core/messages.ts'
+import type { CommandMessage, Engine as State, NetworkMessage, ReplyMessage, Refusal } from '../lib/core/messages.ts'
 import init, { Core } from './core/tidings_browser.js'
 import wasm from './core/tidings_browser_bg.wasm?url'
 import { Engine } from './engine.ts'
 import { forget, loadOrMake } from './key.ts'
 
+/** `name` is the person's own, as they want to be called. */
 declare const self: DedicatedWorkerGlobalScope
 
 const LOCK = 'tidings-core'
@@ -43,7 +44,8 @@ let leading = false
 let leader: string | undefined
 let patience: ReturnType<typeof setTimeout> | undefined
 
-self.onmessage = ({ data }: MessageEvent<CommandMessage>) => {
+self.onmessage = ({ data }: MessageEvent<CommandMessage | NetworkMessage>) => {
+  if (data.kind === 'network') return data.on ? engine?.networkChanged() : engine?.networkLost()
   waiting.set(data.id, data)
   pass(data)
 }
@@ -142,7 +144,7 @@ async function open(): Promise<Core> {
   const [{ key, fresh }] = await Promise.all([loadOrMake(), init({ module_or_path: wasm })])
   // Nobody can read what was written with a key that is gone.
   if (fresh) await retry(removeFiles)
-  const core = await retry(() => Core.open(key, undefined))
+  const core = await retry(() => Core.open(key, self.name || undefined))
   key.fill(0)
   return core
 }
@@ -205,9 +207,6 @@ function refusal(error: unknown): Refusal {
   if (text.includes('WebAssembly')) return 'no_wasm'
   return /getDirectory|SecurityError|createSyncAccessHandle/.test(text) ? 'no_storage' : 'broken'
 }
-
-self.addEventListener('online', () => engine?.networkChanged())
-self.addEventListener('offline', () => engine?.networkLost())
 
 if (!('locks' in navigator)) tell({ failed: 'no_locks', detail: '' })
 else if (!('getDirectory' in (navigator.storage ?? {}))) tell({ failed: 'no_storage', detail: '' })

@@ -1,6 +1,6 @@
 // The page's end of the wire to its worker: a command goes out, its reply is awaited, news is heard. If the worker comes
 // to a sudden end, another is started; what only reads is asked again.
-import type { Answer, ChangedMessage, CommandMessage, Engine, Failure, News, ReplyMessage } from './messages.ts'
+import type { Answer, ChangedMessage, CommandMessage, Engine, Failure, NetworkMessage, News, ReplyMessage } from './messages.ts'
 import type { Command, Reply } from './types.ts'
 
 const RESTART_MS = 300
@@ -9,6 +9,8 @@ const RESTARTS_MAX = 5
 
 interface Waiting {
   message: CommandMessage
+  /** Handed to a worker; while there is none, it was not. */
+  posted: boolean
   done: (answer: Answer) => void
 }
 
@@ -20,6 +22,7 @@ export class CoreClient {
   readonly #heard: (news: News) => void
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker
+  #up = true
   #nextId = 0
   #restarts = 0
 
@@ -27,6 +30,8 @@ export class CoreClient {
     this.#make = make
     this.#heard = heard
     this.#worker = this.#start()
+    globalThis.addEventListener?.('online', () => this.#network(true))
+    globalThis.addEventListener?.('offline', () => this.#network(false))
   }
 
   /** Asks the core. Never rejects: what went wrong is part of the answer. */
@@ -35,9 +40,18 @@ export class CoreClient {
     const verb = typeof command === 'string' ? command : (Object.keys(command)[0] ?? '')
     const message: CommandMessage = { kind: 'command', id, command: JSON.stringify(command), again: READS.has(verb) }
     return new Promise((done) => {
-      this.#waiting.set(id, { message, done })
-      this.#worker.postMessage(message)
+      this.#waiting.set(id, { message, posted: this.#up, done })
+      if (this.#up) this.#worker.postMessage(message)
     })
+  }
+
+  /** Starts another worker: with it, what the worker was given at its start changes. */
+  restart(): void {
+    this.#restart('asked for')
+  }
+
+  #network(on: boolean): void {
+    this.#worker.postMessage({ kind: 'network', on } satisfies NetworkMessage)
   }
 
   #start(): Worker {
@@ -65,6 +79,8 @@ export class CoreClient {
   }
 
   #restart(why: string): void {
+    if (!this.#up) return
+    this.#up = false
     this.#worker.terminate()
     this.#restarts += 1
     if (this.#restarts > RESTARTS_MAX) {
@@ -74,11 +90,14 @@ export class CoreClient {
     this.#heard({ engine: 'starting' })
     setTimeout(() => {
       this.#worker = this.#start()
-      for (const [id, { message, done }] of [...this.#waiting]) {
-        if (message.again) this.#worker.postMessage(message)
-        else {
+      this.#up = true
+      for (const [id, call] of [...this.#waiting]) {
+        if (call.message.again || !call.posted) {
+          call.posted = true
+          this.#worker.postMessage(call.message)
+        } else {
           this.#waiting.delete(id)
-          done({ well: false, failure: 'lost' })
+          call.done({ well: false, failure: 'lost' })
         }
       }
     }, RESTART_MS * this.#restarts)

@@ -10,6 +10,12 @@ export interface CommandMessage {
   again: boolean
 }
 
+/** From the page, whose hint it is: workers are not told in every browser. */
+export interface NetworkMessage {
+  kind: 'network'
+  on: boolean
+}
+
 /** To the page. `value` is the JSON of a `Reply` or a `Failure`. */
 export interface ReplyMessage {
   kind: 'reply'

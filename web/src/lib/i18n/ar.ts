@@ -57,7 +57,6 @@ export const ar: Catalogue = {
     many: '{count} عضوًا',
     other: '{count} عضو',
   },
-  'details.open': 'عن {name}',
   'details.title': 'التفاصيل',
   'details.unblock': 'إلغاء الحظر',
   'emoji.faces': 'وجوه',

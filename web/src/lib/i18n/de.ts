@@ -43,7 +43,6 @@ export const de: Catalogue = {
   'details.block_title': '{name} blockieren?',
   'details.encrypted': 'Nachrichten hier sind Ende-zu-Ende-verschlüsselt.',
   'details.members': { one: '{count} Mitglied', other: '{count} Mitglieder' },
-  'details.open': 'Über {name}',
   'details.title': 'Details',
   'details.unblock': 'Blockierung aufheben',
   'emoji.faces': 'Gesichter',

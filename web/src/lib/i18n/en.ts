@@ -45,7 +45,6 @@ export const en = {
   'details.block_title': 'Block {name}?',
   'details.encrypted': 'Messages here are end-to-end encrypted.',
   'details.members': { one: '{count} member', other: '{count} members' },
-  'details.open': 'About {name}',
   'details.title': 'Details',
   'details.unblock': 'Unblock',
   'emoji.faces': 'Faces',

@@ -43,7 +43,6 @@ export const es: Catalogue = {
   'details.block_title': '¿Bloquear a {name}?',
   'details.encrypted': 'Los mensajes aquí están cifrados de extremo a extremo.',
   'details.members': { one: '{count} miembro', other: '{count} miembros' },
-  'details.open': 'Sobre {name}',
   'details.title': 'Detalles',
   'details.unblock': 'Desbloquear',
   'emoji.faces': 'Caras',

@@ -43,7 +43,6 @@ export const hi: Catalogue = {
   'details.block_title': '{name} को ब्लॉक करें?',
   'details.encrypted': 'यहाँ के संदेश एंड-टू-एंड एन्क्रिप्टेड हैं।',
   'details.members': { one: '{count} सदस्य', other: '{count} सदस्य' },
-  'details.open': '{name} के बारे में',
   'details.title': 'विवरण',
   'details.unblock': 'अनब्लॉक करें',
   'emoji.faces': 'चेहरे',

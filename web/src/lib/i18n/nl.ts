@@ -43,7 +43,6 @@ export const nl: Catalogue = {
   'details.block_title': '{name} blokkeren?',
   'details.encrypted': 'Berichten hier zijn end-to-end versleuteld.',
   'details.members': { one: '{count} lid', other: '{count} leden' },
-  'details.open': 'Over {name}',
   'details.title': 'Details',
   'details.unblock': 'Blokkering opheffen',
   'emoji.faces': 'Gezichten',

@@ -52,6 +52,11 @@ export class App {
     this.toasts.add(failureText(failure), 'wrong')
   }
 
+  /** Opens the core anew. */
+  restart(): void {
+    this.#core.restart()
+  }
+
   /** Hears all news until the returned function is called. */
   listen(listener: Listener): () => void {
     this.#listeners.add(listener)
