@@ -1,5 +1,5 @@
 # The commands of this repository. `make help` lists them.
-.PHONY: help setup run demo test test-long lint install
+.PHONY: help setup web run demo test test-long test-web lint lint-web install
 
 CARGO ?= cargo
 export TIDINGS_DATA ?= ./data
@@ -10,7 +10,11 @@ help:        ## this list
 setup:       ## what building needs, installed if it can be, named if it can't
 	@sh scripts/setup.sh
 
+web: setup   ## the web app, which the server embeds (needs Node.js)
+	$(CARGO) xtask web
+
 run: setup   ## build Tidings and start it at http://localhost:3000
+	$(CARGO) xtask web --optional
 	$(CARGO) run --release --package tidings-cli -- serve
 
 demo: setup  ## two people talk, with a server restart in between
@@ -23,6 +27,14 @@ test: setup  ## all tests that fit in a coffee break
 test-long: setup ## more random worlds and more crashes
 	$(CARGO) xtask sim --seeds 500
 	$(CARGO) xtask crash --rounds 50
+
+test-web: web ## the web app: its units, and real browsers against the real server (needs Chromium)
+	cd web && npm run --silent test
+	$(CARGO) build --package tidings-cli
+	cd web && TIDINGS_BIN=$$(realpath $${CARGO_TARGET_DIR:-../target}/debug/tidings) npm run --silent e2e
+
+lint-web: web ## types, lint and texts of the web app
+	cd web && npm run --silent check && npm run --silent lint && npm run --silent test
 
 lint: setup  ## formatting, clippy, documentation, dependencies, the client core for browsers
 	$(CARGO) fmt --all --check

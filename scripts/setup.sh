@@ -8,6 +8,13 @@ if ! command -v cargo >/dev/null 2>&1; then
     exit 1
 fi
 
+# The web app is optional: `cargo xtask web` says what it lacks. Its C code needs clang, where Node.js is there at all.
+if command -v node >/dev/null 2>&1 && ! command -v clang >/dev/null 2>&1 \
+    && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    echo "Installing: clang"
+    apt-get update -qq && apt-get install -y -qq clang || true
+fi
+
 missing=""
 command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 command -v make >/dev/null 2>&1 || missing="$missing make"

@@ -1,6 +1,14 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vite'
 import { shell } from './shell.plugin.ts'
+
+/** As the server says it: what is looked at with `vite preview` runs under the same policy. */
+function policy(): string {
+  const source = readFileSync('../crates/server/src/gateway/web.rs', 'utf8')
+  const text = source.match(/const POLICY[^"]*"([^"]*)"/)?.[1] ?? ''
+  return text.replace(/\\\n\s*/g, '')
+}
 
 // The core's WebAssembly is put into src/worker/core by `cargo xtask web`.
 export default defineConfig({
@@ -19,6 +27,6 @@ export default defineConfig({
   worker: { format: 'es' },
   // While the page is being worked on: `npm run dev` beside `tidings serve`.
   server: { proxy: { '/v1': { target: process.env['TIDINGS_SERVER'] ?? 'http://127.0.0.1:3000', ws: true } } },
-  preview: { proxy: { '/v1': { target: process.env['TIDINGS_SERVER'] ?? 'http://127.0.0.1:3000', ws: true } } },
+  preview: { headers: { 'content-security-policy': policy() }, proxy: { '/v1': { target: process.env['TIDINGS_SERVER'] ?? 'http://127.0.0.1:3000', ws: true } } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 } as Parameters<typeof defineConfig>[0])
