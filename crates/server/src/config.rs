@@ -26,6 +26,10 @@ pub struct Config {
     #[config(default = 30, env = "TIDINGS_RETENTION_DAYS", validate(*retention_days >= 1 && *retention_days <= 3650, "must be 1 to 3650 days"))]
     pub retention_days: u32,
 
+    /// Whether messages are deleted as soon as every device of every member has them, instead of at the end of that time.
+    #[config(default = false, env = "TIDINGS_DELETE_DELIVERED")]
+    pub delete_delivered: bool,
+
     #[config(nested)]
     pub http: Http,
 

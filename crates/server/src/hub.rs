@@ -10,7 +10,7 @@ mod encode;
 mod live;
 mod outbox;
 
-pub use live::{LiveEntry, LiveSignal, Outgoing, StoredPage};
+pub use live::{LiveEntry, LiveReceipts, LiveSignal, Outgoing, StoredPage};
 pub use outbox::{Goodbye, Outbox, Pusher, Taken};
 
 use crate::error::{Error, Result};
@@ -177,6 +177,17 @@ impl Hub {
         for (device, outbox) in &presence.sessions {
             if Some(*device) != except {
                 outbox.pusher().receipt(conversation, watermark);
+            }
+        }
+    }
+
+    /// Hands gathered watermarks to the devices of an account, except to the one that moved them.
+    pub fn receipts(&self, account: AccountId, receipts: &Arc<LiveReceipts>, except: Option<DeviceId>) {
+        let shard = self.shard(account);
+        let Some(presence) = shard.get(&account) else { return };
+        for (device, outbox) in &presence.sessions {
+            if Some(*device) != except {
+                outbox.pusher().receipts(receipts);
             }
         }
     }

@@ -5,17 +5,23 @@
 //! rebuilt from the store (`load`), and a lane that nobody uses is dropped when there are too many.
 //!
 //! * `state`: what a lane knows, and the rules that need nothing else. * `drain`: the task that commits.
-//! * `roster`: who is in a conversation. * `mark`: cursors and watermarks. * `behind`: writes those to the store, later.
+//! * `roster`: who is in a conversation. * `mark`, `marks`: cursors and watermarks. * `gather`: receipts of groups.
+//! * `trim`: deletes what every device has.
+//! * `sharing`: who keeps to themselves what they read. * `behind`: writes cursors and watermarks to the store, later.
 //!
 //! Locks are held for moments and never across an await. A node that shares its store with others stays correct, for
 //! the log compares the head with each append; the lane then loads again.
 
 mod behind;
 mod drain;
+mod gather;
 mod load;
 mod mark;
+mod marks;
 mod roster;
+mod sharing;
 mod state;
+mod trim;
 
 pub use drain::Reply;
 pub use load::{Block, block_row};
@@ -26,7 +32,7 @@ use crate::error::Result;
 use crate::server::Server;
 use behind::Behind;
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_proto::entry::Sender;
 use tidings_proto::id::{AccountId, ConversationId, LogId};
@@ -43,6 +49,9 @@ pub struct Lanes {
     shards: Box<[Mutex<Shard>]>,
     lanes_max_per_shard: usize,
     behind: Behind,
+    /// Held by whoever changes what an account shares, and how often that was.
+    sharing: tokio::sync::Mutex<()>,
+    sharing_changes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +78,8 @@ impl Lanes {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             lanes_max_per_shard: (lanes_max / SHARDS).max(1),
             behind: Behind::default(),
+            sharing: tokio::sync::Mutex::default(),
+            sharing_changes: AtomicU64::new(0),
         }
     }
 
@@ -87,6 +98,11 @@ impl Lanes {
         let lane = shard.lanes.get(&log).filter(|lane| lane.is_ready())?;
         lane.used.store(true, Ordering::Relaxed);
         Some(lane.clone())
+    }
+
+    /// The lane of a log if it is in memory; it may not be loaded yet.
+    fn present(&self, log: LogId) -> Option<Arc<Lane>> {
+        self.shard(log).lanes.get(&log).cloned()
     }
 
     /// The lane of the direct conversation of two people, which need not exist yet.

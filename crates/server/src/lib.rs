@@ -5,9 +5,9 @@
 //! 1. [`config`], [`error`], [`metrics`], [`random`], [`rate`], [`secret`], [`sms`], [`stored`], [`address`], [`log`]:
 //!    what everybody needs.
 //! 2. [`hub`] (who is connected, and how to wake them), [`lane`] (the one in-memory state of a log that is in use: head,
-//!    roster, watermarks), [`directory`] (accounts and devices), [`auth`] (who is asking),
+//!    roster, watermarks), [`online`] (who looks at the app), [`directory`] (accounts and devices), [`sharing`] (what people share of themselves), [`auth`] (who is asking),
 //!    [`logout`], all on top of [`server::Server`].
-//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`sync`]. One request, one file; a handler
+//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`]. One request, one file; a handler
 //!    takes the `Server`, and its OpenAPI stands on it.
 //! 4. [`gateway`]: HTTP and WebSocket; the only room that knows all others.
 
@@ -25,10 +25,13 @@ pub mod lane;
 pub mod log;
 pub mod logout;
 pub mod metrics;
+pub mod online;
+pub mod presence;
 pub mod random;
 pub mod rate;
 pub mod secret;
 pub mod server;
+pub mod sharing;
 pub mod sms;
 pub mod stored;
 pub mod sync;

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
+use crate::online::Online;
 use crate::random::Random;
 use crate::rate::Rates;
 use crate::secret::Secrets;
@@ -22,6 +23,8 @@ pub struct Server {
     pub hub: Hub,
     /// The logs that are in use on this node.
     pub lanes: Lanes,
+    /// Who is looking at the app, and who is told.
+    pub online: Online,
     pub metrics: Metrics,
     pub secrets: Secrets,
     pub random: Random,
@@ -44,6 +47,7 @@ impl Server {
             log: Log::new(store.clone()),
             hub: Hub::new(),
             lanes: Lanes::new(),
+            online: Online::default(),
             metrics: Metrics::new(&store),
             rates: Rates::new(&config.limits, &clock),
             sms: Sms::new(&config.sms),

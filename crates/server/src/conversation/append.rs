@@ -12,7 +12,7 @@ use tidings_proto::entry::{Body, Sender};
 use tidings_proto::frame::Append;
 use tidings_proto::http::{Post, Posted};
 use tidings_proto::id::ConversationId;
-use tidings_proto::limit::PAYLOAD_MAX_BYTES;
+use tidings_proto::limit::{PAYLOAD_MAX_BYTES, TIMER_MAX_S, TIMER_MIN_S};
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::log::NewEntry;
 use tokio::sync::oneshot;
@@ -53,8 +53,13 @@ pub fn append_to(lane: &Arc<Lane>, server: &Arc<Server>, sender: Sender, append:
     if append.payload.len() > PAYLOAD_MAX_BYTES {
         return Err(Error::new(Code::TooLarge, format!("A message has at most {PAYLOAD_MAX_BYTES} bytes.")));
     }
+    if append.expires_in_s.is_some_and(|s| !(TIMER_MIN_S..=TIMER_MAX_S).contains(&s)) {
+        let detail =
+            format!("A message lives {TIMER_MIN_S} to {TIMER_MAX_S} seconds, or as long as the server keeps it.");
+        return Err(Error::new(Code::BadRequest, detail));
+    }
     let kept_ms = retention_ms(server);
-    let asked_ms = append.expires_in_s.map(|s| s.max(1).saturating_mul(1_000));
+    let asked_ms = append.expires_in_s.map(|s| s * 1_000);
     let entry = NewEntry {
         message_id: append.message_id,
         sender,

@@ -60,6 +60,7 @@ pub async fn put(
         lane.unblock(sender.account);
         return Err(error.into());
     }
+    tell_watchers(&server, sender.account, account);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -77,6 +78,7 @@ pub async fn delete(
     let batch = Batch::new(Family::Account, sender.account.as_bytes()).delete(Table::Block, account.as_bytes());
     server.store.commit(batch).await?;
     lane.unblock(sender.account);
+    tell_watchers(&server, sender.account, account);
     let head = lane.head();
     if head.seq > 0 {
         server.hub.moved(sender.account, lane.log, head.seq);
@@ -84,6 +86,12 @@ pub async fn delete(
     }
     server.lanes.forget(lane);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Neither sees any more, or sees again, whether the other one is online.
+fn tell_watchers(server: &Arc<Server>, one: AccountId, other: AccountId) {
+    server.online.announce(server, one);
+    server.online.announce(server, other);
 }
 
 async fn blocked(server: &Server, account: AccountId) -> Result<Vec<AccountId>> {

@@ -19,6 +19,7 @@ mod pointer;
 pub mod receipt;
 pub mod show;
 pub mod signal;
+pub mod watermarks;
 
 /// What this room answers over HTTP.
 pub fn routes() -> OpenApiRouter<Arc<Server>> {
@@ -29,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(commit::post))
         .routes(routes!(group_info::get))
         .routes(routes!(receipt::put))
+        .routes(routes!(watermarks::get))
         .routes(routes!(block::get))
         .routes(routes!(block::put, block::delete))
 }

@@ -86,6 +86,9 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener, stop: impl Future
     if let Err(error) = server.lanes.flush(&server).await {
         tracing::warn!(%error, "the last cursors were not written");
     }
+    if let Err(error) = server.online.flush(&server).await {
+        tracing::warn!(%error, "the last times of last seen were not written");
+    }
     ended
 }
 

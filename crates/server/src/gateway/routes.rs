@@ -2,7 +2,7 @@
 
 use super::{openapi, socket};
 use crate::server::Server;
-use crate::{account, conversation, keys, sync};
+use crate::{account, conversation, keys, presence, sync};
 use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,7 @@ pub fn api() -> OpenApiRouter<Arc<Server>> {
         .merge(account().layer(DefaultBodyLimit::max(ACCOUNT_BODY_MAX_BYTES)))
         .merge(keys())
         .merge(conversation::routes())
+        .merge(presence::routes())
         .merge(sync::routes())
         .routes(routes!(socket::get))
 }

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::hub::{Goodbye, Outbox, Outgoing, StoredPage, Taken};
 use crate::lane::Reply;
 use crate::metrics::Shed;
+use crate::online::Interest;
 use crate::server::Server;
 use crate::sync::{cursor, page, plan};
 use bytes::Bytes;
@@ -193,6 +194,8 @@ struct Reader<I> {
     /// Frames that may still come at once, and since when.
     budget: u32,
     budget_since: Instant,
+    /// Boxed, and only of connections that have to do with presence.
+    interest: Option<Box<Interest>>,
 }
 
 enum Event {
@@ -207,7 +210,8 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (heard, silent_ticks, written, budget) = (true, 0, 0, FRAMES_BURST);
-        Self { server, outbox, inbound, ticks, heard, silent_ticks, written, budget, budget_since: Instant::now() }
+        let (budget_since, interest) = (Instant::now(), None);
+        Self { server, outbox, inbound, ticks, heard, silent_ticks, written, budget, budget_since, interest }
     }
 
     /// Finds out who this is, enters the hub, and says what moved.
@@ -315,6 +319,9 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
 
     /// Pings the silent, ends those who stay so, and those who do not read.
     fn tick(&mut self) -> Option<End> {
+        if let Some(interest) = &self.interest {
+            interest.tick();
+        }
         let (writing, written) = self.outbox.progress();
         if writing && written == std::mem::replace(&mut self.written, written) {
             // There is no way to tell them.
@@ -393,7 +400,15 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
             ClientFrame::Signal { conversation, payload } => {
                 quiet(signal::signal(&self.server, sender, conversation, payload).await)
             }
-            ClientFrame::Active { .. } | ClientFrame::Watch { .. } => Ok(()),
+            ClientFrame::Active { on } => {
+                self.interest(sender).set_active(on);
+                Ok(())
+            }
+            ClientFrame::Watch { account, on: true } => self.interest(sender).watch(account).await,
+            ClientFrame::Watch { account, on: false } => {
+                self.interest(sender).unwatch(account);
+                Ok(())
+            }
             ClientFrame::Ping { nonce } => {
                 self.outbox.credit(1);
                 self.outbox.pusher().answer(Outgoing::Frame(Box::new(ServerFrame::Pong { nonce })), 1);
@@ -401,6 +416,11 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
             }
             ClientFrame::Hello { .. } => Err(Error::new(Code::BadRequest, "Hello comes once.")),
         }
+    }
+
+    fn interest(&mut self, sender: Sender) -> &mut Interest {
+        let new = || Box::new(Interest::new(self.server.clone(), self.outbox.clone(), sender.account));
+        self.interest.get_or_insert_with(new)
     }
 
     async fn append(&mut self, sender: Sender, append: Append) -> Result<()> {

@@ -46,6 +46,36 @@ pub struct LiveSignal {
     pub payload: Payload,
 }
 
+/// Watermarks of a group on their way, shared by the devices that get them.
+#[derive(Debug)]
+pub struct LiveReceipts {
+    conversation: ConversationId,
+    watermarks: Vec<Watermark>,
+    cbor: OnceLock<Bytes>,
+    json: OnceLock<Bytes>,
+}
+
+impl LiveReceipts {
+    pub fn new(conversation: ConversationId, watermarks: Vec<Watermark>) -> Arc<Self> {
+        Arc::new(Self { conversation, watermarks, cbor: OnceLock::new(), json: OnceLock::new() })
+    }
+
+    /// Size on the wire, near enough for a bound.
+    pub fn size(&self) -> usize {
+        self.watermarks.len() * size_of::<Watermark>()
+    }
+
+    fn encoded(&self, format: Format) -> Bytes {
+        let cell = match format {
+            Format::Cbor => &self.cbor,
+            Format::Json => &self.json,
+        };
+        let (conversation, watermarks) = (self.conversation, &self.watermarks);
+        let encode = || format.encode(&ServerFrame::Receipts { conversation, watermarks: watermarks.clone() });
+        cell.get_or_init(encode).clone()
+    }
+}
+
 /// One frame that waits in an outbox.
 #[derive(Debug)]
 pub enum Outgoing {
@@ -60,6 +90,7 @@ pub enum Outgoing {
         conversation: ConversationId,
         watermark: Watermark,
     },
+    Receipts(Arc<LiveReceipts>),
     Signal(Arc<LiveSignal>),
     /// A page as it stands on the disk.
     Page(Box<StoredPage>),
@@ -96,6 +127,7 @@ impl Outgoing {
                 Format::Cbor => encode::receipt(conversation, watermark),
                 Format::Json => format.encode(&ServerFrame::Receipts { conversation, watermarks: vec![watermark] }),
             },
+            Outgoing::Receipts(receipts) => receipts.encoded(format),
             Outgoing::Signal(signal) => {
                 let LiveSignal { conversation, sender, payload } = &*signal;
                 let (conversation, sender, payload) = (*conversation, *sender, payload.clone());

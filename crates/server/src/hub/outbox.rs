@@ -5,11 +5,11 @@
 //!   read is soon not read from either.
 //! * *Live entries* are dropped when too much waits; the log is then noted as moved, and [`ServerFrame::Moved`] goes out
 //!   as soon as the writer has room again. Too many moved logs end the connection: planning afresh is cheaper.
-//! * *Receipts* are kept as the newest value per member. *Signals* are the first to go.
+//! * *Receipts* are kept as the newest value per member. *Signals* and *presence* are the first to go.
 //!
 //! One reader task and one writer task wait here. Bytes of pages are bounded by their weight in credits.
 
-use super::live::{LiveEntry, LiveSignal, Outgoing};
+use super::live::{LiveEntry, LiveReceipts, LiveSignal, Outgoing};
 use super::lock;
 use crate::error::Error;
 use futures_util::task::AtomicWaker;
@@ -18,7 +18,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
-use tidings_proto::frame::{ServerFrame, Watermark};
+use tidings_proto::frame::{Presence, ServerFrame, Watermark};
 use tidings_proto::id::{ConversationId, LogId};
 use tidings_proto::limit::{APPENDS_IN_FLIGHT_MAX, SESSION_QUEUE_MAX_FRAMES};
 use tidings_proto::problem::Code;
@@ -27,6 +27,10 @@ use tidings_proto::problem::Code;
 const QUEUE_MAX_BYTES: usize = 1024 * 1024;
 /// Above this many waiting frames signals are dropped.
 const SIGNALS_QUEUE_MAX_FRAMES: usize = SESSION_QUEUE_MAX_FRAMES / 4;
+/// Above this many waiting frames nothing is told of who is online.
+const PRESENCE_QUEUE_MAX_FRAMES: usize = SESSION_QUEUE_MAX_FRAMES / 8;
+/// Above this many waiting frames the gathered receipts of groups are dropped; they stand in the next plan.
+const RECEIPTS_QUEUE_MAX_FRAMES: usize = SESSION_QUEUE_MAX_FRAMES / 2;
 /// Watermarks that wait; more are dropped, and stand in the next plan.
 const RECEIPTS_MAX: usize = 256;
 /// Logs that moved unseen.
@@ -316,6 +320,17 @@ impl Pusher<'_> {
         }
     }
 
+    pub fn receipts(&mut self, receipts: &Arc<LiveReceipts>) {
+        let queue = &mut *self.queue;
+        if queue.live >= RECEIPTS_QUEUE_MAX_FRAMES || self.outbox.is_closed() {
+            queue.shed += 1;
+            return;
+        }
+        queue.live += 1;
+        queue.live_bytes += receipts.size();
+        queue.frames.push(Outgoing::Receipts(receipts.clone()));
+    }
+
     pub fn signal(&mut self, signal: &Arc<LiveSignal>) {
         let queue = &mut *self.queue;
         if queue.live >= SIGNALS_QUEUE_MAX_FRAMES || self.outbox.is_closed() {
@@ -325,6 +340,18 @@ impl Pusher<'_> {
         queue.live += 1;
         queue.live_bytes += signal.payload.len();
         queue.frames.push(Outgoing::Signal(signal.clone()));
+    }
+
+    /// False if it was not put in.
+    pub fn presence(&mut self, presence: Presence) -> bool {
+        let queue = &mut *self.queue;
+        if queue.live >= PRESENCE_QUEUE_MAX_FRAMES || self.outbox.is_closed() {
+            queue.shed += 1;
+            return false;
+        }
+        queue.live += 1;
+        queue.frames.push(Outgoing::Frame(Box::new(ServerFrame::Presence(presence))));
+        true
     }
 
     fn close(&mut self, goodbye: Goodbye) {

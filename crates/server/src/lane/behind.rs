@@ -60,7 +60,8 @@ impl Behind {
         for lane in lanes {
             let mut state = lane.lock();
             state.listed = false;
-            state.take_dirty(lane.log, &mut rows);
+            state.cursors.take_dirty(lane.log, &mut rows);
+            state.marks.take_dirty(lane.log, &mut rows);
         }
         while !rows.is_empty() {
             let chunk = rows.split_off(rows.len().saturating_sub(ROWS_PER_MERGE));

@@ -115,6 +115,9 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
                 let roster = finish(&server, &lane, &mut work, appended);
                 if let Some(roster) = roster {
                     roster.save(&server.store, lane.log).await;
+                    if let Err(error) = lane.load_unshared(&server).await {
+                        tracing::warn!(%error, "what new members share is not known");
+                    }
                 }
             }
             Err(AppendError::HeadMoved) => {
@@ -173,6 +176,10 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
             state.roster = Roster::apply(roster, &live.entry).map(Arc::new);
             changed = state.roster.clone();
         }
+        if changed.is_some() {
+            state.admit_members();
+        }
+        state.note_authors(&entries);
         (state.readers(), state.owner)
     };
     server.metrics.appends_in_flight.dec_by(count as i64);

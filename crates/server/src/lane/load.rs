@@ -1,6 +1,6 @@
 //! Brings a lane up from the store, or up to date with it.
 
-use super::mark::Mark;
+use super::marks::Marks;
 use super::roster::Roster;
 use super::state::Lane;
 use crate::error::{Error, Result};
@@ -9,6 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tidings_proto::id::AccountId;
+use tidings_store::log::Head;
 use tidings_store::{Key, Scan, StoreError, Table};
 
 /// Members whose watermarks are read.
@@ -66,6 +67,15 @@ impl Lane {
                 self.load_blocks(server, one, other).await?;
             }
         }
+        let is_new = roster.is_some();
+        self.take_in(server, head, roster, first);
+        if is_new {
+            self.load_unshared(server).await?;
+        }
+        Ok(())
+    }
+
+    fn take_in(&self, server: &Server, head: Head, roster: Option<Arc<Roster>>, first: bool) {
         let mut state = self.lock();
         let moved = head.seq > state.head.seq;
         // An append that ended meanwhile knows better.
@@ -73,13 +83,13 @@ impl Lane {
             state.head = head;
             if roster.is_some() {
                 state.roster = roster;
+                state.admit_members();
             }
         }
         self.stale.store(false, Ordering::Release);
         let (readers, seq) = (if moved && !first { state.readers() } else { Vec::new() }, state.head.seq);
         drop(state);
         readers.into_iter().for_each(|account| server.hub.moved(account, self.log, seq));
-        Ok(())
     }
 
     /// Whether the two people of a direct conversation block each other.
@@ -101,18 +111,19 @@ impl Lane {
     }
 
     async fn load_marks(&self, server: &Server) -> Result<()> {
-        let mut marks: Vec<Mark> = Vec::new();
+        let mut marks = Marks::default();
         for table in [Table::Delivered, Table::Read] {
             for row in server.store.scan(&Scan::all(table, self.log.as_bytes(), MEMBERS_MAX)).await? {
                 let account = AccountId::from_slice(&row.row)
                     .ok_or_else(|| Error::from(StoreError::Damaged(format!("{}: not an account", table.name()))))?;
                 let (seq, time_ms) = two_numbers(table, &row.value)?;
-                let mark = Mark::of(&mut marks, account);
+                let mark = marks.of(account);
                 match table {
                     Table::Delivered => mark.delivered = seq,
                     _ => mark.read = seq,
                 }
                 mark.time_ms = mark.time_ms.max(time_ms);
+                mark.told = (mark.delivered, mark.read);
             }
         }
         self.lock().marks = marks;

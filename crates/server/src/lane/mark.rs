@@ -3,94 +3,20 @@
 use super::state::{Lane, State};
 use crate::error::{Error, Result};
 use crate::server::Server;
-use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
 use tidings_proto::entry::Sender;
 use tidings_proto::frame::Watermark;
-use tidings_proto::id::{AccountId, DeviceId, LogId};
-use tidings_store::{Key, MergeRow, Table};
-
-/// A device's cursor, as far as this node heard of it.
-#[derive(Debug)]
-pub(super) struct Cursor {
-    pub device: DeviceId,
-    pub seq: u64,
-    dirty: bool,
-}
-
-/// A member's watermarks.
-#[derive(Debug)]
-pub(super) struct Mark {
-    pub account: AccountId,
-    pub delivered: u64,
-    pub read: u64,
-    /// When either last moved.
-    pub time_ms: u64,
-    delivered_dirty: bool,
-    read_dirty: bool,
-}
-
-impl Mark {
-    /// The mark of this account; the list is short, or grows once.
-    pub fn of(marks: &mut Vec<Mark>, account: AccountId) -> &mut Mark {
-        let at = marks.iter().position(|mark| mark.account == account).unwrap_or_else(|| {
-            marks.push(Mark { account, delivered: 0, read: 0, time_ms: 0, delivered_dirty: false, read_dirty: false });
-            marks.len() - 1
-        });
-        &mut marks[at]
-    }
-
-    fn watermark(&self) -> Watermark {
-        Watermark { account: self.account, delivered: self.delivered, read: self.read, time_ms: self.time_ms }
-    }
-}
+use tidings_proto::id::{AccountId, DeviceId};
+use tidings_store::{Key, Table};
 
 impl State {
-    /// Moves a device's cursor; false if it was there already.
-    fn move_cursor(&mut self, device: DeviceId, seq: u64) -> bool {
-        match self.cursors.iter_mut().find(|cursor| cursor.device == device) {
-            Some(cursor) if cursor.seq >= seq => return false,
-            Some(cursor) => (cursor.seq, cursor.dirty) = (seq, true),
-            None => self.cursors.push(Cursor { device, seq, dirty: true }),
-        }
-        true
-    }
-
-    /// Moves an account's watermarks; the new ones if they moved.
-    fn move_marks(&mut self, account: AccountId, delivered: u64, read: u64, now_ms: u64) -> Option<Watermark> {
-        let mark = Mark::of(&mut self.marks, account);
-        let (more_delivered, more_read) = (delivered > mark.delivered, read > mark.read);
-        if more_delivered {
-            (mark.delivered, mark.delivered_dirty) = (delivered, true);
-        }
-        if more_read {
-            (mark.read, mark.read_dirty) = (read, true);
-        }
-        (more_delivered || more_read).then(|| {
-            mark.time_ms = now_ms;
-            mark.watermark()
-        })
-    }
-
-    /// The rows that the store has not got yet.
-    pub fn take_dirty(&mut self, log: LogId, rows: &mut Vec<MergeRow>) {
-        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.dirty) {
-            cursor.dirty = false;
-            let value = Bytes::copy_from_slice(&cursor.seq.to_be_bytes());
-            rows.push(MergeRow::new(Table::Cursor, cursor.device.as_bytes(), log.as_bytes(), cursor.seq, value));
-        }
-        for mark in &mut self.marks {
-            let mut row = |table, seq: u64, dirty: &mut bool| {
-                if std::mem::take(dirty) {
-                    let mut value = BytesMut::with_capacity(16);
-                    value.put_u64(seq);
-                    value.put_u64(mark.time_ms);
-                    rows.push(MergeRow::new(table, log.as_bytes(), mark.account.as_bytes(), seq, value.freeze()));
-                }
-            };
-            row(Table::Delivered, mark.delivered, &mut mark.delivered_dirty);
-            row(Table::Read, mark.read, &mut mark.read_dirty);
-        }
+    /// Who is told at once that a member's watermarks moved, and what.
+    fn told_at_once(&mut self, by: Sender, delivered_moved: bool) -> Vec<(AccountId, Watermark)> {
+        let mark = self.marks.of(by.account).watermark();
+        let told = |account| (account, self.as_told(account, mark));
+        // Who is not told of reading is not told that it moved either.
+        let is_news = |(_, told): &(AccountId, Watermark)| delivered_moved || told.read == mark.read;
+        self.readers().into_iter().map(told).filter(is_news).collect()
     }
 }
 
@@ -105,23 +31,29 @@ impl Lane {
         let visible = state.visible_seq(by.account);
         if reach.until_seq.is_some() {
             // Of somebody who was a member, only the device's own place is of interest.
-            let moved = state.move_cursor(by.device, delivered.min(visible));
+            let moved = state.cursors.raise(by.device, delivered.min(visible));
             self.list(state, server, moved);
             return Ok(());
         }
         let read = read.min(visible);
-        let cursor_moved = state.move_cursor(by.device, delivered.min(visible));
+        let cursor_moved = state.cursors.raise(by.device, delivered.min(visible));
         // Who blocks moves no watermark: the other one is not to notice anything. What was seen was stored.
-        let moved = match state.block_of(by.account) {
-            Some(_) => None,
-            None => state.move_marks(by.account, delivered.min(visible).max(read), read, server.clock.now_ms()),
-        };
-        let readers = if moved.is_some() { state.readers() } else { Vec::new() };
-        self.list(state, server, cursor_moved || moved.is_some());
-        if let Some(watermark) = moved {
-            for account in readers {
-                server.hub.receipt(account, self.log.as_conversation(), watermark, Some(by.device));
+        let (delivered_moved, read_moved) = match state.block_of(by.account) {
+            Some(_) => (false, false),
+            None => {
+                let delivered = delivered.min(visible).max(read);
+                state.marks.of(by.account).raise(delivered, read, server.clock.now_ms())
             }
+        };
+        let moved = delivered_moved || read_moved;
+        let tell_soon = moved && state.is_group() && state.gather(by);
+        let told = if moved && !state.is_group() { state.told_at_once(by, delivered_moved) } else { Vec::new() };
+        self.list(state, server, cursor_moved || moved);
+        for (account, watermark) in told {
+            server.hub.receipt(account, self.log.as_conversation(), watermark, Some(by.device));
+        }
+        if tell_soon {
+            self.tell_soon(server);
         }
         Ok(())
     }
@@ -148,6 +80,8 @@ impl Lane {
                 mark.watermark()
             })
             .collect();
+        let watermarks: Vec<Watermark> =
+            watermarks.into_iter().map(|watermark| state.as_told(account, watermark)).collect();
         drop(state);
         for watermark in watermarks {
             server.hub.receipt(account, self.log.as_conversation(), watermark, None);
@@ -159,15 +93,20 @@ impl Lane {
     pub fn mark_inbox(self: &Arc<Self>, server: &Arc<Server>, device: DeviceId, seq: u64) {
         let mut state = self.lock();
         let seq = seq.min(state.head.seq);
-        let moved = state.move_cursor(device, seq);
+        let moved = state.cursors.raise(device, seq);
         self.list(state, server, moved);
     }
 
     /// Sees to it that what moved is written.
     fn list(self: &Arc<Self>, mut state: std::sync::MutexGuard<'_, State>, server: &Arc<Server>, moved: bool) {
-        if moved && !std::mem::replace(&mut state.listed, true) {
-            drop(state);
+        if !moved {
+            return;
+        }
+        let is_new = !std::mem::replace(&mut state.listed, true);
+        drop(state);
+        if is_new {
             server.lanes.behind.list(server, self.clone());
         }
+        self.trim_soon(server);
     }
 }

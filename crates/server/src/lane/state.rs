@@ -1,15 +1,17 @@
 //! What a lane knows, and the rules that need nothing else.
 
 use super::drain::{Reply, Work, drain};
+use super::gather::Gather;
 use super::lock;
-use super::mark::{Cursor, Mark};
+use super::marks::{Cursors, Marks};
 use super::roster::Roster;
 use crate::error::{Error, Result};
 use crate::server::Server;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_proto::entry::{Body, Sender};
-use tidings_proto::frame::Watermark;
+use tidings_proto::frame::{Floor, Watermark};
 use tidings_proto::id::{AccountId, LogId};
 use tidings_proto::problem::Code;
 use tidings_store::log::{Head, NewEntry};
@@ -38,8 +40,15 @@ pub(super) struct State {
     pub roster: Option<Arc<Roster>>,
     /// Of an inbox.
     pub owner: Option<AccountId>,
-    pub marks: Vec<Mark>,
-    pub cursors: Vec<Cursor>,
+    pub marks: Marks,
+    pub cursors: Cursors,
+    /// Up to here what was delivered has been deleted, and a task is about to go on with it.
+    pub trimmed: u64,
+    pub is_trimming: bool,
+    /// Members who do not share what they have read.
+    pub unshared: BTreeSet<AccountId>,
+    /// Of a group.
+    pub gather: Option<Box<Gather>>,
     /// In a direct conversation: who blocks the other, and the last seq before that. `None`: not loaded.
     pub blocks: Option<Vec<(AccountId, u64)>>,
     pub waiting: Work,
@@ -77,6 +86,13 @@ impl State {
     pub fn readers(&self) -> Vec<AccountId> {
         let Some(roster) = &self.roster else { return Vec::new() };
         roster.accounts().filter(|account| self.block_of(*account).is_none()).collect()
+    }
+
+    /// A watermark as this account sees it.
+    fn cut(&self, account: AccountId, mark: Watermark) -> Watermark {
+        let visible = self.visible_seq(account);
+        let mark = self.as_told(account, mark);
+        Watermark { delivered: mark.delivered.min(visible), read: mark.read.min(visible), ..mark }
     }
 
     /// Whether this device may append now.
@@ -176,15 +192,21 @@ impl Lane {
     /// Everybody's watermarks as this account sees them, and when the last of them moved.
     pub fn watermarks(&self, account: AccountId) -> (Vec<Watermark>, u64) {
         let state = self.lock();
-        let visible = state.visible_seq(account);
-        let cut = |mark: &Mark| Watermark {
-            account: mark.account,
-            delivered: mark.delivered.min(visible),
-            read: mark.read.min(visible),
-            time_ms: mark.time_ms,
-        };
         let moved_ms = state.marks.iter().map(|mark| mark.time_ms).max().unwrap_or(0);
-        (state.marks.iter().map(cut).collect(), moved_ms)
+        (state.marks.iter().map(|mark| state.cut(account, mark.watermark())).collect(), moved_ms)
+    }
+
+    /// What a plan says of watermarks, and when any of it moved: of a group one's own, and the lowest of the others.
+    pub fn summary(&self, account: AccountId) -> (Vec<Watermark>, Option<Floor>, u64) {
+        let mut state = self.lock();
+        let Some((floor, floor_ms)) = state.floor(account) else {
+            drop(state);
+            let (watermarks, moved_ms) = self.watermarks(account);
+            return (watermarks, None, moved_ms);
+        };
+        let own = state.marks.get_mut(account).map(|mark| mark.watermark());
+        let moved_ms = own.map_or(0, |own| own.time_ms).max(floor_ms);
+        (own.into_iter().map(|own| state.cut(account, own)).collect(), Some(floor), moved_ms)
     }
 
     /// The members' accounts that get signals of this member.

@@ -57,16 +57,17 @@ async fn plan_log(
     since_ms: Option<u64>,
 ) -> Result<Option<(u64, PlanLog)>> {
     let Ok(view) = lane.reader(sender.account) else { return Ok(None) };
-    let (watermarks, moved_ms) = lane.watermarks(sender.account);
+    let (watermarks, floor, moved_ms) = lane.summary(sender.account);
     let marks_moved =
         since_ms.is_some_and(|since_ms| moved_ms > 0 && moved_ms >= since_ms.saturating_sub(SINCE_SLACK_MS));
-    if view.head.seq <= cursor && (!marks_moved || view.blocking) {
+    let is_member = view.roster.member(sender.account).is_some();
+    if view.head.seq <= cursor && (!marks_moved || view.blocking || !is_member) {
         return Ok(None);
     }
     let oldest = server.log.page(lane.log, &view.head, view.head.seq, 1, 1).await?.oldest.max(view.since_seq);
     let read = watermarks.iter().find(|mark| mark.account == sender.account).map_or(0, |mark| mark.read);
     let unread = unread(server, lane, view.head.seq, read.max(view.since_seq - 1)).await?;
-    let plan = PlanLog { log: lane.log, head: view.head.seq, oldest, cursor, unread, watermarks, floor: None };
+    let plan = PlanLog { log: lane.log, head: view.head.seq, oldest, cursor, unread, watermarks, floor };
     Ok(Some((view.head.time_ms, plan)))
 }
 

@@ -6,15 +6,18 @@ use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use tidings_proto::entry::{Change, ConversationKind, Sender};
+use tidings_proto::entry::{Body, Change, ConversationKind, Sender};
 use tidings_proto::frame::{Commit, Welcome};
+use tidings_proto::group::GroupRules;
 use tidings_proto::http::Create;
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 use tidings_proto::payload::Payload;
 use tidings_proto::problem::{Code, Problem};
 use tidings_server::auth::{Claims, Kind};
 use tidings_server::directory::{Account, Device};
+use tidings_server::lane::Reply;
 use tidings_server::{Config, Server, gateway, stored};
+use tidings_store::log::NewEntry;
 use tidings_store::table::Family;
 use tidings_store::{Batch, Clock, Store, Table};
 
@@ -64,10 +67,21 @@ impl World {
     }
 
     pub async fn over(store: Store, clock: Clock, adapt: impl FnOnce(&mut Server)) -> Self {
+        Self::set_up(store, clock, false, adapt).await
+    }
+
+    /// A server that deletes what every device has.
+    pub async fn forgetful() -> Self {
+        let clock = Clock::system();
+        Self::set_up(Store::memory(clock.clone()), clock, true, |_| ()).await
+    }
+
+    async fn set_up(store: Store, clock: Clock, delete_delivered: bool, adapt: impl FnOnce(&mut Server)) -> Self {
         let mut config = Config::default();
         config.limits.appends_per_device_per_s = 100_000;
         config.limits.appends_per_device_burst = 100_000;
         config.limits.requests_per_address_per_s = 100_000;
+        config.delete_delivered = delete_delivered;
         let mut server = Server::open(config, store, clock).await.unwrap();
         adapt(&mut server);
         let server = Arc::new(server);
@@ -84,7 +98,7 @@ impl World {
     pub async fn person(&self) -> Person {
         let number = self.people.fetch_add(1, Ordering::Relaxed);
         let account = AccountId::from_bytes([number; 16]);
-        let row = Account { phone: vec![number], identity_key: None, created_ms: 1 };
+        let row = Account { phone: vec![number], identity_key: None, created_ms: 1, logins: 0 };
         let batch = Batch::new(Family::Account, account.as_bytes()).put(Table::Account, [], stored::encode(&row));
         self.server.store.commit(batch).await.unwrap();
         self.device_of(account, 1).await
@@ -117,6 +131,35 @@ impl World {
         let conversation = commit.conversation;
         self.post::<serde_json::Value>(by, "/v1/conversations", &Create { commit }).await?;
         Ok(conversation)
+    }
+
+    /// A group of these people, as if its creation had been checked: what is in its MLS group is not of interest here.
+    pub async fn group(&self, people: &[&Person]) -> ConversationId {
+        let conversation = ConversationId::group(id().as_bytes().to_owned());
+        for person in people {
+            let row = Batch::new(Family::Account, person.account().as_bytes());
+            let row = row.put(Table::Membership, conversation.as_bytes(), Vec::new());
+            self.server.store.commit(row).await.unwrap();
+        }
+        let rules = GroupRules { admins: vec![people[0].account()], ..GroupRules::default() };
+        let change = Change {
+            create: Some(ConversationKind::Group),
+            added: people.iter().map(|person| person.sender).collect(),
+            rules: Some(rules),
+            ..Change::default()
+        };
+        self.append_commit(conversation, people[0].sender, 0, change).await;
+        conversation
+    }
+
+    /// Appends a commit that nobody checks.
+    pub async fn append_commit(&self, conversation: ConversationId, sender: Sender, epoch: u64, change: Change) {
+        let lane = self.server.lanes.open(&self.server, conversation.into()).await.unwrap();
+        let body = Body::Commit { payload: payload("commit"), change };
+        let entry = NewEntry { message_id: id(), sender, epoch, body, expires_in_ms: None };
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        lane.append_checked(&self.server, entry, Reply::Call(answer)).unwrap();
+        answered.await.unwrap().unwrap();
     }
 
     pub async fn call(&self, who: Option<&Person>, method: Method, path: &str, body: Option<Vec<u8>>) -> Response {

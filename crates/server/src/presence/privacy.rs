@@ -1,0 +1,46 @@
+//! `GET` and `PUT /v1/me/privacy`.
+
+use crate::auth::Authenticated;
+use crate::error::Result;
+use crate::server::Server;
+use crate::sharing::{self, Sharing};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use std::sync::Arc;
+use tidings_proto::http::Privacy;
+use tidings_proto::problem::Problem;
+
+/// What one shares with others, and so may see of them.
+#[utoipa::path(
+    get, path = "/v1/me/privacy", tag = "presence",
+    responses((status = 200, body = Privacy), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
+)]
+pub async fn get(State(server): State<Arc<Server>>, Authenticated(sender): Authenticated) -> Result<Json<Privacy>> {
+    let Sharing { last_seen, read_receipts } = sharing::load_one(&server.store, sender.account).await?;
+    Ok(Json(Privacy { last_seen, read_receipts }))
+}
+
+/// Changes what one shares. Whoever watches learns of it at once.
+#[utoipa::path(
+    put, path = "/v1/me/privacy", tag = "presence", request_body = Privacy,
+    responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
+)]
+pub async fn put(
+    State(server): State<Arc<Server>>,
+    Authenticated(sender): Authenticated,
+    Json(body): Json<Privacy>,
+) -> Result<StatusCode> {
+    let Privacy { last_seen, read_receipts } = body;
+    let before = sharing::load_one(&server.store, sender.account).await?;
+    let now = Sharing { last_seen, read_receipts };
+    if before != now {
+        sharing::save(&server.store, sender.account, now).await?;
+        if before.last_seen != now.last_seen {
+            server.online.announce(&server, sender.account);
+            server.online.announce_to(&server, sender.account);
+        }
+        server.lanes.share_reads(&server, sender.account).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
