@@ -52,6 +52,8 @@ pub const BANS_MAX: usize = 1_024;
 pub const INVITES_MAX: usize = 16;
 /// People who wait to be let into a group.
 pub const JOIN_REQUESTS_MAX: u32 = 256;
+/// How long somebody waits for an admin.
+pub const JOIN_REQUEST_LIFETIME_S: u64 = 14 * 24 * 60 * 60;
 /// People whose presence one connection watches.
 pub const WATCHES_MAX: usize = 64;
 /// A message's own life, in seconds: what a disappearing timer may say.

@@ -8,6 +8,7 @@ use confique::{Config as Layered, Layer};
 use secrecy::SecretString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use tidings_proto::limit::PARTICIPANTS_MAX;
 
 /// Settings of `tidings serve`. Lines that begin with `#` show the default; remove the `#` to change one.
 #[derive(Clone, Debug, Layered)]
@@ -38,6 +39,9 @@ pub struct Config {
 
     #[config(nested)]
     pub sms: Sms,
+
+    #[config(nested)]
+    pub group: Group,
 
     #[config(nested)]
     pub limits: Limits,
@@ -137,6 +141,15 @@ impl Sms {
     }
 }
 
+/// Groups.
+#[derive(Clone, Debug, Layered)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Group {
+    /// People in one group, at most 1,024. Groups that are larger already stay as they are, and grow no more.
+    #[config(default = 1_024, env = "TIDINGS_GROUP_PARTICIPANTS_MAX", validate(*participants_max >= 2 && *participants_max <= PARTICIPANTS_MAX, "must be 2 to 1024"))]
+    pub participants_max: usize,
+}
+
 /// How much one person or address may ask for. Counted in memory, per node. An IPv6 address counts as its /64.
 #[derive(Clone, Debug, Layered)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
@@ -177,8 +190,8 @@ pub struct Limits {
     #[config(default = 5_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_ACCOUNT_PER_DAY", validate(*lookups_per_account_per_day >= 1, "must be at least 1"))]
     pub lookups_per_account_per_day: u32,
 
-    /// Claims of key packages by one account per hour.
-    #[config(default = 600, env = "TIDINGS_LIMITS_CLAIMS_PER_ACCOUNT_PER_HOUR", validate(*claims_per_account_per_hour >= 1, "must be at least 1"))]
+    /// Claims of key packages by one account per hour: one for each person whom it adds to a group.
+    #[config(default = 2_500, env = "TIDINGS_LIMITS_CLAIMS_PER_ACCOUNT_PER_HOUR", validate(*claims_per_account_per_hour >= 1, "must be at least 1"))]
     pub claims_per_account_per_hour: u32,
 }
 

@@ -5,7 +5,8 @@
 //! 1. [`config`], [`error`], [`metrics`], [`random`], [`rate`], [`secret`], [`sms`], [`stored`], [`address`], [`log`]:
 //!    what everybody needs.
 //! 2. [`hub`] (who is connected, and how to wake them), [`lane`] (the one in-memory state of a log that is in use: head,
-//!    roster, watermarks), [`online`] (who looks at the app), [`directory`] (accounts and devices), [`sharing`] (what people share of themselves), [`auth`] (who is asking),
+//!    roster, watermarks), [`public_group`] (the public MLS state of groups), [`online`] (who looks at the app),
+//!    [`directory`] (accounts and devices), [`sharing`] (what people share of themselves), [`auth`] (who is asking),
 //!    [`logout`], all on top of [`server::Server`].
 //! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`]. One request, one file; a handler
 //!    takes the `Server`, and its OpenAPI stands on it.
@@ -27,6 +28,7 @@ pub mod logout;
 pub mod metrics;
 pub mod online;
 pub mod presence;
+pub mod public_group;
 pub mod random;
 pub mod rate;
 pub mod secret;

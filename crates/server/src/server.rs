@@ -5,6 +5,7 @@ use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
 use crate::online::Online;
+use crate::public_group::Groups;
 use crate::random::Random;
 use crate::rate::Rates;
 use crate::secret::Secrets;
@@ -25,6 +26,8 @@ pub struct Server {
     pub lanes: Lanes,
     /// Who is looking at the app, and who is told.
     pub online: Online,
+    /// The groups whose commits are judged on this node.
+    pub groups: Groups,
     pub metrics: Metrics,
     pub secrets: Secrets,
     pub random: Random,
@@ -47,6 +50,7 @@ impl Server {
             log: Log::new(store.clone()),
             hub: Hub::new(),
             lanes: Lanes::new(),
+            groups: Groups::default(),
             online: Online::default(),
             metrics: Metrics::new(&store),
             rates: Rates::new(&config.limits, &clock),

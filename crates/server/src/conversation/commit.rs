@@ -1,7 +1,7 @@
 //! `POST /v1/conversations/{id}/commits`, and the socket's `commit`: a change of epoch, and what it does to the members.
 
 use super::append::lost;
-use super::{create, pointer};
+use super::{create, group, pointer};
 use crate::auth::Authenticated;
 use crate::directory;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use std::sync::Arc;
-use tidings_proto::entry::{Body, Sender};
+use tidings_proto::entry::{Body, ConversationKind, Sender};
 use tidings_proto::frame::Commit;
 use tidings_proto::http::Posted;
 use tidings_proto::id::ConversationId;
@@ -47,6 +47,9 @@ pub async fn commit(server: &Arc<Server>, sender: Sender, commit: Commit) -> Res
     }
     pointer::check_shape(sender, &commit)?;
     let lane = server.lanes.open(server, commit.conversation.into()).await?;
+    if lane.roster().is_some_and(|(_, roster)| roster.kind == ConversationKind::Group) {
+        return group::commit::commit(server, sender, commit).await;
+    }
     let view = match lane.view(sender.account) {
         Ok(view) => view,
         Err(error) => {
@@ -104,7 +107,7 @@ pub async fn append(server: &Arc<Server>, lane: &Arc<Lane>, sender: Sender, comm
     answer
 }
 
-/// What a commit may do to a direct conversation: its two people's devices come and go, nobody else's.
+/// What a commit may do to a direct conversation or a self chat: its people's devices come and go, nobody else's.
 async fn check_change(server: &Server, sender: Sender, commit: &Commit, view: &View) -> Result<()> {
     let bad = |detail: &str| Err(Error::new(Code::BadRequest, detail));
     let (change, roster): (_, &Roster) = (&commit.change, &view.roster);
@@ -117,7 +120,7 @@ async fn check_change(server: &Server, sender: Sender, commit: &Commit, view: &V
     }
     for new in &change.added {
         if roster.member(new.account).is_none() {
-            return Err(Error::new(Code::Forbidden, "A direct conversation has devices of its two people only."));
+            return Err(Error::new(Code::Forbidden, "This conversation has devices of its own people only."));
         }
         if roster.has(*new) && !change.external && !change.removed.contains(new) {
             return bad("A device is added that is there already.");

@@ -1,6 +1,7 @@
-//! `POST /v1/conversations`: a direct conversation, exactly one per pair, however many try at once.
+//! `POST /v1/conversations`: a direct conversation, exactly one per pair, however many try at once; a self chat, one per
+//! person. For groups see [`super::group`].
 
-use super::{commit, pointer};
+use super::{commit, group, pointer};
 use crate::auth::Authenticated;
 use crate::directory;
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use tidings_proto::id::{AccountId, ConversationId};
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::log::Sent;
 
-/// Creates a direct conversation with its first commit. Of many who try one wins; the others get `exists`.
+/// Creates a conversation with its first commit. Of many who try one wins; the others get `exists`.
 #[utoipa::path(
     post, path = "/v1/conversations", tag = "conversations", request_body = Create,
     responses((status = 201, body = Created), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
@@ -39,6 +40,9 @@ pub async fn post(
 /// Appends the first entry of a conversation.
 pub async fn create(server: &Arc<Server>, sender: Sender, commit: Commit) -> Result<Sent> {
     pointer::check_shape(sender, &commit)?;
+    if commit.change.create == Some(ConversationKind::Group) {
+        return group::create::create(server, sender, commit).await;
+    }
     let peer = check_pair(sender, &commit)?;
     let lane = server.lanes.open_direct(server, sender.account, peer).await?;
     let head = lane.head();
@@ -58,20 +62,16 @@ pub async fn create(server: &Arc<Server>, sender: Sender, commit: Commit) -> Res
         server.lanes.forget(lane);
         return Err(error);
     }
-    for account in [sender.account, peer] {
-        pointer::write_membership(server, account, commit.conversation).await?;
-    }
+    let accounts: &[AccountId] = if peer == sender.account { &[peer] } else { &[sender.account, peer] };
+    pointer::write_memberships(server, accounts, commit.conversation).await?;
     pointer::write(server, sender, &commit).await?;
     commit::append(server, &lane, sender, commit).await
 }
 
-/// The other person, if the commit is of the form that creates a direct conversation.
+/// The other person, if the commit is of the form that creates a direct conversation; oneself, if it creates a self chat.
 fn check_pair(sender: Sender, commit: &Commit) -> Result<AccountId> {
     let bad = |detail: &str| Err(Error::new(Code::BadRequest, detail));
     let change = &commit.change;
-    if change.create != Some(ConversationKind::Direct) {
-        return bad("Only direct conversations can be created.");
-    }
     if commit.epoch != 0 || change.external || !change.removed.is_empty() {
         return bad("A conversation begins at epoch 0, and its first commit only adds.");
     }
@@ -80,11 +80,14 @@ fn check_pair(sender: Sender, commit: &Commit) -> Result<AccountId> {
     }
     let others: BTreeSet<AccountId> =
         change.added.iter().map(|device| device.account).filter(|account| *account != sender.account).collect();
-    let [peer] = others.into_iter().collect::<Vec<_>>()[..] else {
-        return bad("A direct conversation has devices of exactly two people.");
+    let peer = match (change.create, &others.into_iter().collect::<Vec<_>>()[..]) {
+        (Some(ConversationKind::Direct), [peer]) => *peer,
+        (Some(ConversationKind::Direct), _) => return bad("A direct conversation has devices of exactly two people."),
+        (_, []) => sender.account,
+        (_, _) => return bad("A self chat has devices of one person."),
     };
     if commit.conversation != ConversationId::direct(sender.account, peer) {
-        return bad("The id of a direct conversation follows from its two people.");
+        return bad("The id of a direct conversation or self chat follows from its people.");
     }
     Ok(peer)
 }

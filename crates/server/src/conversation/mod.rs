@@ -12,6 +12,7 @@ pub mod append;
 pub mod block;
 pub mod commit;
 pub mod create;
+pub mod group;
 pub mod group_info;
 pub mod list;
 pub mod page;
@@ -28,7 +29,12 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(show::get))
         .routes(routes!(append::post, page::get))
         .routes(routes!(commit::post))
-        .routes(routes!(group_info::get))
+        .routes(routes!(group_info::get, group_info::post))
+        .routes(routes!(group::members::put))
+        .routes(routes!(group::leave::post))
+        .routes(routes!(group::join::post))
+        .routes(routes!(group::request::get, group::request::post))
+        .routes(routes!(group::request::delete))
         .routes(routes!(receipt::put))
         .routes(routes!(watermarks::get))
         .routes(routes!(block::get))

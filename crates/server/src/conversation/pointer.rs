@@ -1,4 +1,4 @@
-//! What is written around a commit. Pointers first, truth last: rows that point to the commit are written before it is
+//! What is written around a commit of any kind of conversation. Pointers first, truth last: rows that point to the commit are written before it is
 //! appended, and mean nothing until it is.
 
 use super::append::{lost, retention_ms};
@@ -51,8 +51,8 @@ fn recipient(welcome: &Welcome) -> Sender {
     Sender { account: welcome.account, device: welcome.device }
 }
 
-/// Writes the group info and the welcomes of a commit. Who blocks the sender gets theirs too: it shows nothing by itself,
-/// and without it what is said until the unblocking could never be read.
+/// Writes the group info and the welcomes of a commit of a direct conversation or a self chat. Who blocks the sender gets
+/// theirs too: it shows nothing by itself, and without it what is said until the unblocking could never be read.
 pub async fn write(server: &Arc<Server>, sender: Sender, commit: &Commit) -> Result<()> {
     let row = Batch::new(Family::Conversation, commit.conversation.as_bytes()).put(
         Table::GroupInfo,
@@ -60,46 +60,64 @@ pub async fn write(server: &Arc<Server>, sender: Sender, commit: &Commit) -> Res
         commit.group_info.0.clone(),
     );
     // The inboxes commit at the same time, and share an fsync with the row.
+    let delivered = begin_welcomes(server, sender, commit).await?;
+    server.store.commit(row).await?;
+    all(delivered).await
+}
+
+/// Writes the welcomes of a commit.
+pub async fn write_welcomes(server: &Arc<Server>, sender: Sender, commit: &Commit) -> Result<()> {
+    all(begin_welcomes(server, sender, commit).await?).await
+}
+
+/// A welcome has the id of its commit, so a repeat changes nothing.
+async fn begin_welcomes(server: &Arc<Server>, sender: Sender, commit: &Commit) -> Result<Vec<Delivery>> {
     let mut delivered = Vec::with_capacity(commit.welcomes.len());
     for welcome in &commit.welcomes {
-        delivered.push(deliver(server, sender, commit, welcome).await?);
+        let body = Body::Welcome {
+            conversation: commit.conversation,
+            commit: commit.message_id,
+            payload: welcome.payload.clone(),
+        };
+        delivered.push(deliver(server, sender, recipient(welcome), commit.message_id, body).await?);
     }
-    server.store.commit(row).await?;
+    Ok(delivered)
+}
+
+/// An entry on its way into an inbox.
+pub type Delivery = oneshot::Receiver<Result<tidings_store::log::Sent>>;
+
+/// Queues an entry in the inbox of a device.
+pub async fn deliver(
+    server: &Arc<Server>,
+    sender: Sender,
+    to: Sender,
+    message_id: MessageId,
+    body: Body,
+) -> Result<Delivery> {
+    let inbox = server.lanes.open_inbox(server, to).await?;
+    let entry = NewEntry { message_id, sender, epoch: 0, body, expires_in_ms: Some(retention_ms(server)) };
+    let (answer, answered) = oneshot::channel();
+    inbox.append_checked(server, entry, Reply::Call(answer))?;
+    Ok(answered)
+}
+
+/// Waits until all of them are durable.
+pub async fn all(delivered: Vec<Delivery>) -> Result<()> {
     for answer in delivered {
         answer.await.map_err(|_| lost())??;
     }
     Ok(())
 }
 
-/// Queues a welcome in the inbox of its device. It has the id of its commit, so a repeat changes nothing.
-async fn deliver(
-    server: &Arc<Server>,
-    sender: Sender,
-    commit: &Commit,
-    welcome: &Welcome,
-) -> Result<oneshot::Receiver<Result<tidings_store::log::Sent>>> {
-    let inbox = server.lanes.open_inbox(server, recipient(welcome)).await?;
-    let entry = NewEntry {
-        message_id: commit.message_id,
-        sender,
-        epoch: 0,
-        body: Body::Welcome {
-            conversation: commit.conversation,
-            commit: commit.message_id,
-            payload: welcome.payload.clone(),
-        },
-        expires_in_ms: Some(retention_ms(server)),
+/// Lets accounts find the conversation. Many at once share an fsync.
+pub async fn write_memberships(server: &Server, accounts: &[AccountId], conversation: ConversationId) -> Result<()> {
+    let row = |account: &AccountId| {
+        let row = Batch::new(Family::Account, account.as_bytes());
+        row.put(Table::Membership, conversation.as_bytes(), Bytes::new())
     };
-    let (answer, answered) = oneshot::channel();
-    inbox.append_checked(server, entry, Reply::Call(answer))?;
-    Ok(answered)
-}
-
-/// Lets an account find the conversation.
-pub async fn write_membership(server: &Server, account: AccountId, conversation: ConversationId) -> Result<()> {
-    let row =
-        Batch::new(Family::Account, account.as_bytes()).put(Table::Membership, conversation.as_bytes(), Bytes::new());
-    Ok(server.store.commit(row).await?)
+    let written = futures_util::future::join_all(accounts.iter().map(|account| server.store.commit(row(account))));
+    Ok(written.await.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// Deletes the group info of a commit that was not taken, or that is not the newest any more.

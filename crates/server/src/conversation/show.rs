@@ -35,7 +35,7 @@ pub fn show(lane: &Lane, account: AccountId) -> Result<Conversation> {
         conversation: lane.log.as_conversation(),
         kind: view.roster.kind,
         members: view.roster.accounts().collect(),
-        rules: None,
+        rules: view.roster.rules.clone(),
         epoch: view.head.epoch,
         head: view.head.seq,
         watermarks,

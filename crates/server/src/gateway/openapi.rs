@@ -24,6 +24,7 @@ pub fn base() -> OpenApi {
             tag("account", "Signing up and in, devices, finding people."),
             tag("keys", "Credentials and key packages: what is needed to encrypt for a device."),
             tag("conversations", "Creating, appending, paging, receipts, blocking."),
+            tag("groups", "Members, invite links, leaving."),
             tag("presence", "Online and last seen, and who sees them."),
             tag("sync", "Catching up and staying up to date: socket, long poll, cursors."),
         ]))

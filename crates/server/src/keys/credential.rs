@@ -129,7 +129,12 @@ pub(super) async fn of_account(store: &Store, account: AccountId) -> Result<Opti
     Ok(Some(counted))
 }
 
+/// Where the credential of a device stands.
+pub fn key(device: DeviceId) -> Key {
+    Key::new(Table::DeviceKey, device.as_bytes(), ROW)
+}
+
 /// Whether the device has published a credential.
 pub(super) async fn is_published(store: &Store, device: DeviceId) -> Result<bool> {
-    Ok(store.get(&Key::new(Table::DeviceKey, device.as_bytes(), ROW)).await?.is_some())
+    Ok(store.get(&key(device)).await?.is_some())
 }

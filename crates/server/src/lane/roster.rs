@@ -371,12 +371,8 @@ mod tests {
             since_seq: 1,
         };
         let members = vec![member(1), member(2)];
-        let roster = Roster {
-            members,
-            commit_seq: 7,
-            commit_id: message_id(3),
-            ..Roster::new(ConversationKind::Direct)
-        };
+        let roster =
+            Roster { members, commit_seq: 7, commit_id: message_id(3), ..Roster::new(ConversationKind::Direct) };
         let hex: String = stored::encode(&roster).iter().map(|byte| format!("{byte:02x}")).collect();
         insta::assert_snapshot!("roster_stored", hex);
     }
