@@ -43,6 +43,20 @@ pub enum Item {
     LoggedOut { reason: String },
 }
 
+impl Item {
+    /// The id of the conversation that it is about, if it is about one.
+    pub fn conversation(&self) -> Option<&String> {
+        match self {
+            Self::Message { message } | Self::MessageChanged { message } | Self::Tick { message } => {
+                Some(&message.conversation)
+            }
+            Self::Conversation { conversation } => Some(&conversation.id),
+            Self::Typing { conversation, .. } | Self::JoinRequested { conversation, .. } => Some(conversation),
+            Self::Connection { .. } | Self::CaughtUp | Self::Missed | Self::LoggedOut { .. } => None,
+        }
+    }
+}
+
 /// An item, and the message that it is about, for those who show it to people.
 pub type Told = (Item, Option<view::Message>);
 

@@ -86,6 +86,8 @@ enum Command {
     Edit(command::edit::Edit),
     /// Delete a message of yours for everyone
     Delete(command::delete::Delete),
+    /// Show who has a message of yours, and who has read it
+    Info(command::info::Info),
     /// Compare safety numbers with somebody
     Verify(command::verify::Verify),
     /// Receive nothing more from somebody
@@ -136,6 +138,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::React(it) => it.run(&common).await,
             Command::Edit(it) => it.run(&common).await,
             Command::Delete(it) => it.run(&common).await,
+            Command::Info(it) => it.run(&common).await,
             Command::Verify(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,

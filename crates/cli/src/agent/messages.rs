@@ -4,6 +4,7 @@ use super::Agent;
 use super::people::peer;
 use super::problem::{Problem, Result};
 use crate::command::send::wait_for_tick;
+use crate::show::info::MessageInfo;
 use crate::show::plain::{self, Tick};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
@@ -29,11 +30,12 @@ pub fn routes() -> OpenApiRouter<Arc<Agent>> {
         .routes(routes!(edit))
         .routes(routes!(delete))
         .routes(routes!(read))
+        .routes(routes!(info))
 }
 
 #[derive(Deserialize, ToSchema)]
 struct Send {
-    /// A number as in `+31687654321`, or a conversation's id.
+    /// A number as in `+31687654321`, `me` (notes to oneself), or the id of a conversation, also of a group.
     to: String,
     text: String,
     /// The id of the message that this one answers.
@@ -158,6 +160,19 @@ async fn read(
     let to = Peer::Conversation(message.conversation);
     agent.handle.ask(Command::MarkRead { to, up_to: message.message }).await??;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who has a message of this account's, and who has read it.
+#[utoipa::path(get, path = "/v1/messages/{id}/info", tag = "messages", params(("id" = String, Path)),
+    responses((status = 200, body = MessageInfo), (status = "default", body = Problem)))]
+async fn info(
+    State(agent): State<Arc<Agent>>,
+    id: std::result::Result<Path<String>, PathRejection>,
+) -> Result<Json<MessageInfo>> {
+    match agent.handle.ask(Command::MessageInfo { message: message_id(&id?)? }).await?? {
+        Reply::MessageInfo(info) => Ok(Json((&info).into())),
+        other => Err(crate::command::unexpected(&other).into()),
+    }
 }
 
 async fn change(

@@ -2,11 +2,12 @@
 //! the keys; the server never sees plain text.
 //!
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
-//! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`people`],
+//! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`],
 //!   [`status`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
 mod conversations;
 mod events;
+mod groups;
 mod guard;
 mod messages;
 mod openapi;
@@ -110,6 +111,7 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
     OpenApiRouter::new()
         .merge(messages::routes())
         .merge(conversations::routes())
+        .merge(groups::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(status::routes())

@@ -1,13 +1,11 @@
 //! What the keyboard does.
 
 use super::slash::{self, Typed};
-use super::{About, Chat, Flow};
-use crate::command::which;
+use super::{Chat, Flow};
 use crate::failure::Failure;
 use crate::show::time::now_ms;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use tidings_client::{Command, Reply};
-use tidings_proto::id::MessageId;
+use tidings_client::Command;
 
 /// While something is being written, the other person is told this often.
 const TYPING_EVERY_MS: u64 = 3_000;
@@ -104,55 +102,6 @@ impl Chat<'_> {
             Err(failure) => self.state.tell(failure.what(), now_ms()),
         }
         Ok(Flow::On)
-    }
-
-    async fn act(&mut self, typed: Typed) -> Result<(), Failure> {
-        let to = self.peer.clone();
-        let command = match typed {
-            Typed::Text(text) => Command::Send { to, text, reply_to: None },
-            Typed::Reply { number, text } => Command::Send { to, text, reply_to: Some(self.message(number).await?) },
-            Typed::React { number, emoji } => Command::React { to, message: self.message(number).await?, emoji },
-            Typed::Edit { number, text } => Command::Edit { to, message: self.message(number).await?, text },
-            Typed::Delete { number } => Command::Delete { to, message: self.message(number).await? },
-            Typed::Verify { confirm: false } => {
-                return self.question(About::SafetyNumber, Command::SafetyNumber { who: to });
-            }
-            Typed::Verify { confirm: true } => {
-                return self.question(About::SafetyNumber, Command::MarkVerified { who: to });
-            }
-            Typed::Block => return self.question(About::Block, Command::Block { who: to }),
-            Typed::Unblock => return self.question(About::Unblock, Command::Unblock { who: to }),
-            Typed::Help => {
-                self.state.show(slash::HELP);
-                return Ok(());
-            }
-            Typed::Quit => return Ok(()),
-        };
-        match self.handle.call(command).await? {
-            Reply::Queued { message, .. } => match self.handle.ask(Command::Message { id: message }).await? {
-                Ok(Reply::Message(message)) => {
-                    self.state.merge(vec![message]);
-                    Ok(())
-                }
-                // Reactions, edits and deletions are no messages of their own; events tell what they changed.
-                _ => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    fn question(&mut self, about: About, command: Command) -> Result<(), Failure> {
-        self.questions.try_send((about, command)).map_err(|_| Failure::new("the last question is not answered yet"))
-    }
-
-    async fn message(&self, number: u64) -> Result<MessageId, Failure> {
-        match self.state.find(number) {
-            Some(message) => Ok(message.message),
-            None => which::find_number(self.handle, &self.peer, number)
-                .await
-                .map(|message| message.message)
-                .map_err(|_| Failure::new(format!("there is no message {number}: the numbers stand at the left"))),
-        }
     }
 
     /// Something was typed. Commands are nobody's business.

@@ -1,6 +1,7 @@
-//! The terminal chat: [`state`] is what is shown, [`draw`] how, [`slash`] what a typed line means; here it meets the
-//! keyboard, the core and the clock.
+//! The terminal chat: [`state`] is what is shown, [`draw`] how, [`slash`] what a typed line means and [`act`] what it
+//! does; here it meets the keyboard ([`keys`]), the core and the clock.
 
+mod act;
 mod draw;
 mod keys;
 mod line_edit;
@@ -13,9 +14,10 @@ mod tests;
 use crate::command::{logged_out, stopped, unexpected};
 use crate::driver::{Handle, Listener, News};
 use crate::failure::Failure;
+use crate::show::me;
 use crate::show::time::now_ms;
-use crate::show::{me, text};
 use crate::target::Target;
+use act::About;
 use crossterm::event::EventStream;
 use draw::Now;
 use futures_util::StreamExt;
@@ -43,19 +45,6 @@ enum Flow {
     Quit,
 }
 
-/// What a slow question came back with.
-struct Answer {
-    about: About,
-    result: Result<Reply, Failure>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    SafetyNumber,
-    Block,
-    Unblock,
-}
-
 pub struct Chat<'a> {
     handle: &'a Handle,
     peer: Peer,
@@ -75,7 +64,7 @@ pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
     let mut screen = Screen::open(&chat.state.title)?;
     let mut keys = EventStream::new();
     let mut redraw = tokio::time::interval(REDRAW);
-    let asking = ask(handle, asked, answers);
+    let asking = act::ask(handle, asked, answers);
     let stop = stopped();
     tokio::pin!(asking, stop);
     loop {
@@ -101,15 +90,6 @@ pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
             _ = redraw.tick() => chat.stop_typing_if_idle().await?,
         }
     }
-}
-
-/// Asks the core what may take a while, one question after the other.
-async fn ask(handle: &Handle, mut asked: mpsc::Receiver<(About, Command)>, answers: mpsc::Sender<Answer>) {
-    while let Some((about, command)) = asked.recv().await {
-        let result = handle.call(command).await;
-        let _ = answers.send(Answer { about, result }).await;
-    }
-    std::future::pending::<()>().await;
 }
 
 impl<'a> Chat<'a> {
@@ -255,25 +235,5 @@ impl<'a> Chat<'a> {
             Err(ClientError::NoSuchConversation) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn on_answer(&mut self, answer: Answer) -> Result<(), Failure> {
-        let now = now_ms();
-        match (answer.about, answer.result) {
-            (About::SafetyNumber, Ok(Reply::SafetyNumber { digits, verified })) => {
-                let rows = crate::command::verify::rows(&digits).join("\n    ");
-                let way_on = match verified {
-                    true => "You have confirmed it.",
-                    false => "Compare it face to face or in a call; if it is the same: /verify confirm",
-                };
-                let title = text::line(&self.state.title);
-                self.state.show(format!("Safety number with {title}:\n\n    {rows}\n\n{way_on}"));
-            }
-            (About::SafetyNumber, Ok(_)) => self.state.tell("Confirmed.", now),
-            (About::Block, Ok(_)) => self.state.tell("Blocked: nothing more arrives. /unblock undoes it.", now),
-            (About::Unblock, Ok(_)) => self.state.tell("Not blocked: what was sent meanwhile arrives.", now),
-            (_, Err(failure)) => self.state.tell(failure.what(), now),
-        }
-        self.load_row().await.map(drop)
     }
 }

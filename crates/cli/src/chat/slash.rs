@@ -1,5 +1,8 @@
 //! What a typed line means: a message, or a command that begins with `/`.
 
+use crate::command::group::Whom;
+use crate::person::Phone;
+
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
     Text(String),
@@ -24,6 +27,18 @@ pub enum Typed {
     },
     Block,
     Unblock,
+    Info {
+        number: u64,
+    },
+    Group,
+    Invite,
+    Add {
+        who: Phone,
+    },
+    Remove {
+        who: Whom,
+    },
+    Leave,
     Help,
     Quit,
 }
@@ -32,16 +47,21 @@ pub const HELP: &str = "\
 /reply 12 text     answer message 12 (the number at its left)
 /react 12 👍       react to it; /react 12 - takes it back
 /edit 12 text      change a message of yours
-/delete 12         delete a message of yours for everyone
+/delete 12         delete a message of yours for everyone (admins: anybody's)
+/info 12           who has a message of yours, and who has read it
 /verify            show the safety number; /verify confirm once you compared it
 /block, /unblock   receive nothing more from this person, or again
+/group             in a group: members, rules, links
+/add +31…          add somebody to the group; /remove NAME
+/invite            a link by which people come in
+/leave             leave the group
 /quit              end the chat (so does Ctrl-C)
 //text             a message that begins with /
 
 Page Up, Page Down and the arrows scroll; older messages load at the top.
 Alt-Enter begins a new line in the message.
 
-◷ stored here   ✓ on the server's disk   ✓✓ on the other's device   blue ✓✓ seen";
+◷ stored here   ✓ on the server's disk   ✓✓ on the others' devices   blue ✓✓ seen";
 
 /// The error says how it is written.
 pub fn parse(line: &str) -> Result<Typed, String> {
@@ -60,6 +80,12 @@ pub fn parse(line: &str) -> Result<Typed, String> {
         "delete" | "del" => {
             number(rest).map(|number| Typed::Delete { number }).ok_or_else(|| "Write: /delete 12".into())
         }
+        "info" | "i" => number(rest).map(|number| Typed::Info { number }).ok_or_else(|| "Write: /info 12".into()),
+        "group" | "members" => Ok(Typed::Group),
+        "invite" => Ok(Typed::Invite),
+        "add" => rest.parse().map(|who| Typed::Add { who }).map_err(|why| format!("Write: /add +31687654321 ({why})")),
+        "remove" => rest.parse().map(|who| Typed::Remove { who }).map_err(|why| format!("Write: /remove NAME ({why})")),
+        "leave" if rest.is_empty() => Ok(Typed::Leave),
         "verify" if rest.is_empty() => Ok(Typed::Verify { confirm: false }),
         "verify" if rest == "confirm" => Ok(Typed::Verify { confirm: true }),
         "verify" => Err("Write: /verify, or /verify confirm".into()),
@@ -99,6 +125,9 @@ mod tests {
         assert_eq!(parse("/react #3 👍"), Ok(Typed::React { number: 3, emoji: Some("👍".into()) }));
         assert_eq!(parse("/react 3 -"), Ok(Typed::React { number: 3, emoji: None }));
         assert_eq!(parse("/verify confirm"), Ok(Typed::Verify { confirm: true }));
+        assert_eq!(parse("/info #3"), Ok(Typed::Info { number: 3 }));
+        assert!(matches!(parse("/add +31687654321"), Ok(Typed::Add { .. })));
+        assert!(matches!(parse("/remove Bram"), Ok(Typed::Remove { .. })));
         assert_eq!(parse("/q"), Ok(Typed::Quit));
     }
 
@@ -109,6 +138,8 @@ mod tests {
             ("/reply x y", "/reply 12 text"),
             ("/react 3", "/react 12 👍"),
             ("/delete", "/delete 12"),
+            ("/info", "/info 12"),
+            ("/add 0612", "/add +31"),
             ("/etc/passwd", "/help"),
             ("/", "/help"),
         ] {

@@ -6,6 +6,7 @@ use crate::driver::{Handle, Listener};
 use crate::failure::Failure;
 use crate::feed::{self, Feed, Item};
 use crate::show::{line, out, plain, text};
+use crate::target::Target;
 use clap::Args;
 use jiff::tz::TimeZone;
 use tidings_client::view::Message;
@@ -17,6 +18,7 @@ Examples:
   tidings listen
   tidings listen --json | jq -r 'select(.event == \"message\" and (.message.own | not)) | .message.text'
   tidings listen --unread --mark-read
+  tidings listen --in Cinema --in +31687654321
 
 With --json, each line is an object with `event`: message, message_changed, tick (each with the whole message),
 conversation, typing, join_requested, connection, caught_up, missed (some events were lost), logged_out.
@@ -25,6 +27,9 @@ pub struct Listen {
     /// Print one JSON object per event
     #[arg(long)]
     json: bool,
+    /// Only what is about this conversation: a number, a group's name, or an id. Repeat it for several
+    #[arg(long = "in", value_name = "CONVERSATION")]
+    only: Vec<Target>,
     /// Begin with the messages that are unread, at most 500 of each conversation
     #[arg(long)]
     unread: bool,
@@ -47,6 +52,8 @@ impl Listen {
 
     async fn listen(&self, handle: &Handle, mut news: Listener) -> Result<(), Failure> {
         let zone = TimeZone::system();
+        let only = self.only(handle).await?;
+        let wanted = |item: &Item| only.is_empty() || item.conversation().is_none_or(|it| only.contains(it));
         let mut feed = Feed::start(handle).await?;
         if self.json {
             let state = feed::word(super::status(handle).await?.connection).to_owned();
@@ -55,18 +62,35 @@ impl Listen {
         if self.unread {
             for message in unread(handle).await? {
                 let item = Item::Message { message: plain::Message::from(&message) };
-                self.print(handle, &item, &Some(message), &zone).await?;
+                if wanted(&item) {
+                    self.print(handle, &item, &Some(message), &zone).await?;
+                }
             }
         }
         while let Some(next) = news.next().await {
             for (item, shown) in feed.items(handle, next).await? {
-                self.print(handle, &item, &shown, &zone).await?;
+                if wanted(&item) {
+                    self.print(handle, &item, &shown, &zone).await?;
+                }
                 if let Item::LoggedOut { reason } = &item {
                     return Err(logged_out(reason));
                 }
             }
         }
         Err(handle.gone())
+    }
+
+    /// The ids of the conversations that are listened to; of all if there are none.
+    async fn only(&self, handle: &Handle) -> Result<Vec<String>, Failure> {
+        let mut only = Vec::new();
+        for target in &self.only {
+            let who = target.peer(handle).await?;
+            match handle.call(Command::Resolve { who }).await? {
+                Reply::Conversation { conversation, .. } => only.push(conversation.to_string()),
+                other => return Err(unexpected(&other)),
+            }
+        }
+        Ok(only)
     }
 
     async fn print(

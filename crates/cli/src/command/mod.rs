@@ -7,6 +7,7 @@ pub mod delete;
 pub mod edit;
 pub mod group;
 pub mod history;
+pub mod info;
 pub mod list;
 pub mod listen;
 pub mod logout;

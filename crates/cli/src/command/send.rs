@@ -105,7 +105,8 @@ impl Send {
         }
         match message.tick {
             Some(Tick::Failed) => {
-                Err(Failure::with("the message cannot be sent", "The text is kept: `tidings history` shows it."))
+                let why = message.failure.unwrap_or_else(|| "the message cannot be sent".into());
+                Err(Failure::with(why, "The text is kept: `tidings history` shows it."))
             }
             Some(tick) if tick >= self.wait.tick() => Ok(()),
             Some(Tick::Clock) => Err(super::not_sent_yet(within)),

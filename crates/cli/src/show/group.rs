@@ -128,8 +128,8 @@ pub fn rules(rules: &GroupRules) -> String {
     format!("Posting: {posting}.  Editing name, picture and timer: {editing}.  Adding people: {adding}.")
 }
 
-/// Lines for people.
-pub fn human(group: &view::Group, server: &Url, zone: &TimeZone) -> Vec<String> {
+/// Lines for people; with the server's address, links are whole.
+pub fn human(group: &view::Group, server: Option<&Url>, zone: &TimeZone) -> Vec<String> {
     let name = group.name.as_deref().map_or("(a group whose name is not here yet)".into(), text::line);
     let mut lines = vec![format!("{name}  {}", group.conversation)];
     lines.extend(group.description.as_deref().map(|it| format!("  {}", text::block(it).replace('\n', "\n  "))));
@@ -162,7 +162,7 @@ fn member(member: &view::Member) -> String {
     line
 }
 
-fn human_invite(invite: &view::InviteLink, server: &Url, zone: &TimeZone) -> String {
+fn human_invite(invite: &view::InviteLink, server: Option<&Url>, zone: &TimeZone) -> String {
     let mut line = format!("Link {}", key(invite.key));
     if let Some(seconds) = invite.expires_s {
         line.push_str(&format!(", until {}", time::date_and_clock(seconds.saturating_mul(1000), zone)));
@@ -171,7 +171,10 @@ fn human_invite(invite: &view::InviteLink, server: &Url, zone: &TimeZone) -> Str
         line.push_str(", with an admin's approval");
     }
     match &invite.token {
-        Some(token) => line.push_str(&format!(": {}", link(server, token))),
+        Some(token) => match server {
+            Some(server) => line.push_str(&format!(": {}", link(server, token))),
+            None => line.push_str(&format!(": {token}")),
+        },
         None => line.push_str(" (made on another device)"),
     }
     line

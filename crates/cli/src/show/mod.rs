@@ -1,6 +1,7 @@
 //! How things look: harmless text, times, messages as lines, and the plain JSON that programs read.
 
 pub mod group;
+pub mod info;
 pub mod line;
 pub mod me;
 pub mod out;

@@ -2,25 +2,37 @@
 
 use crate::world::World;
 
-#[test]
-fn every_command_explains_itself() {
-    let world = World::start();
-    let overview = world.run(&["--help"]).stdout;
-    let commands: Vec<&str> = overview
-        .lines()
+/// The commands that this help lists.
+fn listed(help: &str) -> Vec<&str> {
+    help.lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help" && *name != "bench")
-        .collect();
+        .collect()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let world = World::start();
+    let overview = world.run(&["--help"]).stdout;
+    let commands = listed(&overview);
     assert!(commands.len() >= 16, "{commands:?}");
     let mut all = overview.clone();
-    for name in commands {
-        let ended = world.run(&[name, "--help"]);
+    let mut explain = |path: &[&str]| {
+        let ended = world.run(&[path, &["--help"]].concat());
         assert_eq!(ended.code, Some(0));
+        let name = path.join(" ");
         assert!(ended.stdout.contains("Example"), "{name} --help has no example");
         all.push_str(&format!("\n======== tidings {name} --help\n\n{}", ended.stdout));
+        ended.stdout
+    };
+    for name in commands {
+        let help = explain(&[name]);
+        for below in listed(&help) {
+            explain(&[name, below]);
+        }
     }
     insta::assert_snapshot!(all);
 }

@@ -6,6 +6,8 @@ mod agent;
 mod bad_input;
 mod chat;
 mod door;
+mod group;
+mod group_invite;
 mod help;
 mod picture;
 mod svg;

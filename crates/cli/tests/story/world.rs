@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 pub const ANNA: &str = "+31612345678";
 pub const BRAM: &str = "+31687654321";
+pub const CARLA: &str = "+31623456789";
+pub const DORA: &str = "+31634567890";
 
 /// Far above what anything takes on a busy machine: whoever waits so long waits for nothing.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,6 +56,14 @@ impl World {
         let world = Self::start();
         world.register(ANNA);
         world.register(BRAM);
+        world
+    }
+
+    /// A fresh server with four people: Anna, Bram, Carla and Dora.
+    pub fn with_four() -> Self {
+        let world = Self::with_two();
+        world.register(CARLA);
+        world.register(DORA);
         world
     }
 
@@ -127,6 +137,14 @@ impl World {
     pub fn json(&self, who: &str, args: &[&str]) -> Vec<Value> {
         let args = [args, &["--json"]].concat();
         self.ok(who, &args).lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect()
+    }
+
+    /// Runs a command of this person that has to fail; gives what it complained about.
+    pub fn fails(&self, who: &str, args: &[&str]) -> String {
+        let args = [&["--as", who], args].concat();
+        let ended = self.run(&args);
+        assert_eq!(ended.code, Some(1), "{args:?}: {ended:?}");
+        ended.stderr
     }
 
     pub fn spawn(&self, args: &[&str]) -> Running {

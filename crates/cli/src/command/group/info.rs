@@ -33,7 +33,7 @@ impl Info {
             if self.json {
                 return out::json(&group::Group::from(&group));
             }
-            group::human(&group, &profile.server, &TimeZone::system()).iter().try_for_each(|line| out::line(line))
+            group::human(&group, Some(&profile.server), &TimeZone::system()).iter().try_for_each(|line| out::line(line))
         };
         let shown = shown.await;
         handle.close().await;

@@ -22,7 +22,8 @@ use clap::{Args, Subcommand};
 use std::time::Duration;
 use tidings_client::{Command, Peer, Reply, view};
 
-pub use invite::link;
+pub use invite::{link, token, which};
+pub use whom::{Whom, members};
 
 const AFTER_HELP: &str = "\
 Examples:

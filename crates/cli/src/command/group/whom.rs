@@ -19,13 +19,6 @@ pub enum Whom {
 }
 
 impl Whom {
-    pub fn phone(&self) -> Option<&Phone> {
-        match self {
-            Self::Phone(phone) => Some(phone),
-            _ => None,
-        }
-    }
-
     /// Whom the core should be asked about; names are those of these people.
     pub fn among(&self, people: &[Person]) -> Result<Peer, Failure> {
         let name = match self {
