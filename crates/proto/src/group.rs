@@ -302,6 +302,10 @@ pub fn check(
     {
         return Err(Denied::NotAdmin);
     }
+    // Nobody becomes a member by name alone, not even by an admin's word.
+    if !after.away.iter().all(|account| before.away.contains(account) || leaves.contains_key(account)) {
+        return Err(Denied::BadRules);
+    }
     let is_member = |account: &AccountId| members_after.contains(account) || after.away.contains(account);
     if after.admins.is_empty() || !after.admins.iter().all(is_member) {
         return Err(Denied::NoAdmin);

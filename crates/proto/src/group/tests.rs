@@ -94,6 +94,8 @@ fn members_without_devices_are_kept_in_the_rules_by_anybody() {
         try_change(&rules(), 2, &Change { rules: Some(stranger.clone()), ..Change::default() }),
         Err(Denied::NotAdmin)
     );
+    let named = Change { rules: Some(stranger.clone()), ..Change::default() };
+    assert_eq!(try_change(&rules(), 1, &named), Err(Denied::BadRules), "an admin cannot make up members either");
     // Who is away comes back without an invite; only an admin expels them.
     let back = Change { external: true, ..add(8) };
     assert_eq!(try_change(&stranger, 8, &back), Ok(()));
