@@ -8,7 +8,7 @@ use crate::server::Server;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tidings_proto::entry::{Body, Sender};
+use tidings_proto::entry::{Body, Change, Sender};
 use tidings_proto::frame::{Commit, Welcome};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 use tidings_proto::limit::{COMMIT_MAX_BYTES, WELCOMES_MAX};
@@ -18,15 +18,15 @@ use tidings_store::table::Family;
 use tidings_store::{Batch, Table};
 use tokio::sync::oneshot;
 
-/// A device in a change, as it is stored.
-const DEVICE_BYTES: usize = 64;
+/// A device in a change, as it is stored; of a proof all but its signature.
+const DEVICE_BYTES: usize = 128;
 
 /// Bounds of a commit, and exactly one welcome for each added device except the sender's own.
 pub fn check_shape(sender: Sender, commit: &Commit) -> Result<()> {
-    let devices = commit.change.added.len() + commit.change.removed.len();
     let bytes = commit.payload.len()
         + commit.group_info.len()
-        + devices * DEVICE_BYTES
+        + commit.origin.as_ref().map_or(0, |origin| origin.len())
+        + change_bytes(&commit.change)
         + commit.welcomes.iter().map(|welcome| welcome.payload.len()).sum::<usize>();
     if bytes > COMMIT_MAX_BYTES || commit.welcomes.len() > WELCOMES_MAX {
         return Err(Error::new(
@@ -45,6 +45,15 @@ pub fn check_shape(sender: Sender, commit: &Commit) -> Result<()> {
         return bad("A commit has exactly one welcome for each device that it adds, except for the sender's own.");
     }
     Ok(())
+}
+
+/// Of the entry, beside its payload; near enough for a bound.
+fn change_bytes(change: &Change) -> usize {
+    let devices = change.added.len() + change.removed.len() + change.left.len() + usize::from(change.invite.is_some());
+    devices * DEVICE_BYTES
+        + change.rules.as_ref().map_or(0, |rules| rules.encode().len())
+        + change.left.iter().map(|proof| proof.signature.len()).sum::<usize>()
+        + change.invite.as_ref().map_or(0, |proof| proof.signature.len())
 }
 
 fn recipient(welcome: &Welcome) -> Sender {

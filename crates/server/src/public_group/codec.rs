@@ -13,7 +13,7 @@ use openmls_rust_crypto::RustCrypto;
 use tidings_proto::credential::Credential;
 use tidings_proto::group::{EXTENSION_TYPE, GroupRules};
 use tidings_proto::id::ConversationId;
-use tidings_proto::limit::RULES_MAX_BYTES;
+use tidings_proto::limit::{COMMIT_MAX_BYTES, RULES_MAX_BYTES};
 
 /// A conversation's MLS group: its id and generation 0.
 pub(super) fn group_id(conversation: ConversationId) -> Vec<u8> {
@@ -39,7 +39,11 @@ pub(super) fn tree(bytes: &[u8]) -> Result<RatchetTreeIn, Refusal> {
 }
 
 pub(super) fn tree_bytes(group: &PublicGroup) -> Result<Vec<u8>, Refusal> {
-    group.export_ratchet_tree().tls_serialize_detached().map_err(Refusal::invalid)
+    let bytes = group.export_ratchet_tree().tls_serialize_detached().map_err(Refusal::invalid)?;
+    if bytes.len() > COMMIT_MAX_BYTES {
+        return Err(Refusal::invalid("the group's ratchet tree becomes too large"));
+    }
+    Ok(bytes)
 }
 
 /// The group as a GroupInfo and a tree say, which have to agree in all that can be checked.

@@ -1,10 +1,14 @@
 //! What a commit does, by MLS's own account.
 
 use super::{Refusal, codec};
+use openmls::prelude::tls_codec::Size as _;
 use openmls::prelude::{LeafNode, LeafNodeIndex, Proposal, StagedCommit};
 use std::collections::{BTreeMap, BTreeSet};
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Change, Sender};
+
+/// An X-Wing leaf with our credential has 1.6 KB; what others put into theirs has an end.
+const LEAF_MAX_BYTES: usize = 3 * 1024;
 
 /// A commit that was found good, and was not taken in yet.
 #[derive(Debug)]
@@ -138,5 +142,8 @@ pub(super) fn check_declared(declared: &Change, done: &Change, creator: Option<S
 }
 
 fn leaf(leaf: &LeafNode) -> Result<Credential, Refusal> {
+    if leaf.tls_serialized_len() > LEAF_MAX_BYTES {
+        return Err(Refusal::invalid("a leaf is too large"));
+    }
     codec::credential(leaf.credential(), leaf.signature_key().as_slice())
 }

@@ -240,6 +240,10 @@ fn leaves_that_would_break_the_group_are_refused() {
     let package = group.c.key_package_until(ends);
     let commit = add(&mut group, package);
     assert!(invalid(group.take(a, &commit)).contains("lifetime"));
+    // Somebody's idea of a leaf that fills the tree.
+    let package = group.c.large_key_package();
+    let commit = add(&mut group, package);
+    assert!(invalid(group.take(a, &commit)).contains("too large"));
     // A further device of a member is welcome.
     let spoilt = Sender { device: stranger(55).device, ..group.b.sender };
     let other = MlsDevice::with_identity(spoilt, &mls::identity(group.b.sender.account));

@@ -6,11 +6,11 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _, VLBytes};
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, CommitMessageBundle, CredentialType, CredentialWithKey, Extension,
-    ExtensionType, Extensions, GroupContext, GroupId, JoinBuilder, KeyPackage, KeyPackageRef, LeafNodeIndex,
-    LeafNodeParameters, Lifetime, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
-    PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, ProcessedWelcome, Proposal, ProtocolVersion,
-    RatchetTreeIn, RequiredCapabilitiesExtension, UnknownExtension,
+    ApplicationIdExtension, BasicCredential, Capabilities, Ciphersuite, CommitMessageBundle, CredentialType,
+    CredentialWithKey, Extension, ExtensionType, Extensions, GroupContext, GroupId, JoinBuilder, KeyPackage,
+    KeyPackageRef, LeafNodeIndex, LeafNodeParameters, Lifetime, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
+    MlsMessageIn, MlsMessageOut, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, ProcessedWelcome,
+    Proposal, ProtocolVersion, RatchetTreeIn, RequiredCapabilitiesExtension, UnknownExtension,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::OpenMlsProvider;
@@ -125,6 +125,17 @@ impl MlsDevice {
 
     pub fn key_package_until(&self, lifetime: Lifetime) -> KeyPackage {
         let builder = KeyPackage::builder().key_package_lifetime(lifetime).leaf_node_capabilities(capabilities());
+        let bundle = builder.build(SUITE, &self.provider, &self.keys, self.credential_with_key()).unwrap();
+        bundle.key_package().clone()
+    }
+
+    /// Its leaf has some kilobytes of nothing.
+    pub fn large_key_package(&self) -> KeyPackage {
+        let nothing = Extension::ApplicationId(ApplicationIdExtension::new(&[0; 4_000]));
+        let builder = KeyPackage::builder()
+            .key_package_lifetime(lifetime())
+            .leaf_node_capabilities(capabilities())
+            .leaf_node_extensions(Extensions::single(nothing).unwrap());
         let bundle = builder.build(SUITE, &self.provider, &self.keys, self.credential_with_key()).unwrap();
         bundle.key_package().clone()
     }
