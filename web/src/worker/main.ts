@@ -30,6 +30,11 @@ type Word =
   | { kind: 'answer'; tab: string; id: number; well: boolean; value: string }
   | { kind: 'event'; event: string }
 
+/** Begun at once, while it is settled who leads. */
+const compiled = WebAssembly.compileStreaming(fetch(wasm))
+// Whoever leads hears of a failure; for the others it does not matter.
+compiled.catch(() => {})
+
 const tab = crypto.randomUUID()
 const channel = new BroadcastChannel(CHANNEL)
 /** Of this page, not answered yet. */
@@ -141,7 +146,7 @@ async function lead(): Promise<never> {
 }
 
 async function open(): Promise<Core> {
-  const [{ key, fresh }] = await Promise.all([loadOrMake(), init({ module_or_path: wasm })])
+  const [{ key, fresh }] = await Promise.all([loadOrMake(), compiled.then((module) => init({ module_or_path: module }))])
   // Nobody can read what was written with a key that is gone.
   if (fresh) await retry(removeFiles)
   const core = await retry(() => Core.open(key, self.name || undefined))

@@ -64,13 +64,14 @@ export class App {
   }
 
   async refresh(): Promise<void> {
+    // Asked together, so that the list is there when it is known that somebody is signed in.
+    void this.chats.refresh()
     const answer = await this.ask('status')
     if (!answer.well) return
     const status = take(answer.reply, 'status')
     if (status === undefined) return
     this.status = status
     this.connection = status.connection
-    if (this.signedIn) await this.chats.refresh()
   }
 
   #heard(news: News): void {
