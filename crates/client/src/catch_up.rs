@@ -66,12 +66,13 @@ fn plan_conversation(step: &mut Step<'_>, planned: &PlanLog) -> Done {
         conversation::set_created(step.tx, conversation, true)?;
     }
     for watermark in &planned.watermarks {
-        receipt::watermark(step, conversation, watermark)?;
+        receipt::planned(step, conversation, watermark)?;
     }
     if let Some(floor) = planned.floor.filter(|_| row.kind == ConversationKind::Group) {
         receipt::floor(step, conversation, floor)?;
     }
-    if planned.head < row.cursor {
+    // While one blocks the other, the plan stops where the block began.
+    if planned.head < row.cursor && !conversation::is_blocked(step.tx, conversation)? {
         return restored(step, planned, row.cursor);
     }
     if !row.joined && rejoin::is_wanted(step.tx, conversation)? {

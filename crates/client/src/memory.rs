@@ -245,9 +245,14 @@ pub(crate) struct Unsent {
     pub lazy_cursors: BTreeMap<LogId, u64>,
     pub lazy_due_ms: Option<u64>,
     pub reads: BTreeMap<ConversationId, u64>,
-    /// Told since the last ping, and before it: the pong shows that the server has read it.
+    /// Told since the last ping, and before it.
     pub told: BTreeMap<ConversationId, Told>,
     pub told_before_ping: BTreeMap<ConversationId, Told>,
+    /// A pong came since: the server has heard it, the last of it before this time.
+    pub heard: BTreeMap<ConversationId, Told>,
+    pub heard_ms: u64,
+    /// The next pong will say that it is written.
+    pub written: BTreeMap<ConversationId, Told>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,8 +2,10 @@
 //!
 //! * A cursor says "stored", so it leaves after the transaction that stored the entries, once for all entries of one
 //!   input. A cursor that moved by own messages only is told a little later: nobody waits for it.
-//! * One's own watermarks stand in the table `watermark` as the server is known to have them: from its plans, and from
-//!   what was told before a ping that it answered. What is above that is told again after each connect.
+//! * One's own watermarks stand in the table `watermark` as the server is known to keep them. What is above that is told
+//!   again after each connect. The server writes them a moment after it heard them, so a first pong only says that it
+//!   has heard; the pong to a later ping, on the same line, that it has outlived that moment. What a plan shows counts
+//!   like a first word.
 //! * The others' watermarks are the ticks: a message is delivered or read when the lowest of them has passed it.
 
 use crate::conversation::{self, Row};
@@ -44,6 +46,8 @@ pub(crate) struct Seen {
 
 /// How long a cursor that moved by own messages only may wait for company.
 const LAZY_MS: u64 = 1_000;
+/// After so long the server has written what it heard, with a lot to spare.
+const WRITTEN_MS: u64 = 5_000;
 
 /// This device stored all up to `seq`.
 pub(crate) fn cursor(step: &mut Step<'_>, log: LogId, seq: u64) {
@@ -83,16 +87,23 @@ pub(crate) fn flush(step: &mut Step<'_>) {
     }
 }
 
-/// A ping goes out: its pong will confirm all that was told before.
+/// A ping goes out: its pong will say that all that was told before was heard.
 pub(crate) fn pinged(step: &mut Step<'_>) {
     let unsent = &mut step.mem.unsent;
+    if step.now_ms >= unsent.heard_ms.saturating_add(WRITTEN_MS) {
+        unsent.written.append(&mut unsent.heard);
+    }
     unsent.told_before_ping.append(&mut unsent.told);
 }
 
-/// The pong: the server has what was told before the ping.
+/// The pong: the server has heard what was told before the ping, and has written what it had heard long before.
 pub(crate) fn ponged(step: &mut Step<'_>) -> Done {
+    let unsent = &mut step.mem.unsent;
+    unsent.heard.append(&mut unsent.told_before_ping);
+    unsent.heard_ms = step.now_ms;
+    let written = std::mem::take(&mut unsent.written);
     let own = step.me()?.sender.account;
-    for (conversation, told) in std::mem::take(&mut step.mem.unsent.told_before_ping) {
+    for (conversation, told) in written {
         // The inbox has no watermarks, and somebody who blocks moves none.
         let known = conversation::find(step.tx, conversation)?.is_some();
         if known && !conversation::is_blocked(step.tx, conversation)? {
@@ -122,17 +133,40 @@ pub(crate) fn mark_read(step: &mut Step<'_>, conversation: ConversationId, up_to
     Ok(())
 }
 
-/// A member's watermarks, from a plan or a `receipt`.
-pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, watermark: &Watermark) -> Done {
-    note_moves(step, conversation, watermark)?;
-    if !raise(step.tx, conversation, watermark)? {
-        return Ok(());
+/// A member's watermarks, from a plan. One's own may be below what was told: then the server has lost it.
+pub(crate) fn planned(step: &mut Step<'_>, conversation: ConversationId, mark: &Watermark) -> Done {
+    if mark.account != step.me()?.sender.account {
+        return watermark(step, conversation, mark);
     }
-    if watermark.account == step.me()?.sender.account {
-        conversation::set_read(step.tx, conversation, watermark.read)?;
-        step.event(Event::ConversationChanged { conversation });
-    } else {
+    step.tx
+        .prepare_cached(
+            "UPDATE watermark SET delivered = min(delivered, ?3), read = min(read, ?4)
+             WHERE conversation = ?1 AND account = ?2",
+        )?
+        .execute(params![conversation.as_bytes(), mark.account.as_bytes(), mark.delivered, mark.read])?;
+    own_moved(step, conversation, mark)
+}
+
+/// A member's watermarks, from a `receipts` or, of others, a plan.
+pub(crate) fn watermark(step: &mut Step<'_>, conversation: ConversationId, mark: &Watermark) -> Done {
+    if mark.account == step.me()?.sender.account {
+        return own_moved(step, conversation, mark);
+    }
+    note_moves(step, conversation, mark)?;
+    if raise(step.tx, conversation, mark)? {
         step.event(Event::TicksChanged { conversation });
+    }
+    Ok(())
+}
+
+/// One's own, by this device or another: the server has heard of it.
+fn own_moved(step: &mut Step<'_>, conversation: ConversationId, mark: &Watermark) -> Done {
+    let told = step.mem.unsent.told.entry(conversation).or_default();
+    told.cursor = told.cursor.max(mark.delivered);
+    told.read = told.read.max(mark.read);
+    if conversation::find(step.tx, conversation)?.is_some_and(|row| row.read < mark.read) {
+        conversation::set_read(step.tx, conversation, mark.read)?;
+        step.event(Event::ConversationChanged { conversation });
     }
     Ok(())
 }
@@ -154,9 +188,6 @@ pub(crate) fn floor(step: &mut Step<'_>, conversation: ConversationId, floor: Fl
 
 /// Keeps when a member's watermark passed own messages: for message info.
 fn note_moves(step: &Step<'_>, conversation: ConversationId, watermark: &Watermark) -> Done {
-    if watermark.account == step.me()?.sender.account {
-        return Ok(());
-    }
     let (delivered, read) = of_member(step.tx, conversation, watermark.account)?;
     let moves =
         [(Move::Delivered, delivered, watermark.delivered.max(watermark.read)), (Move::Read, read, watermark.read)];
@@ -279,10 +310,11 @@ pub(crate) fn tell_again(step: &mut Step<'_>) -> Done {
         })?
         .collect::<Result<_, _>>()?;
     for (conversation, at, tell_cursor, read, tell_read) in rows {
-        if tell_cursor {
+        let shown = step.mem.unsent.told.get(&conversation).copied().unwrap_or_default();
+        if tell_cursor && at > shown.cursor {
             cursor(step, conversation.into(), at);
         }
-        if tell_read {
+        if tell_read && read > shown.read {
             step.mem.unsent.reads.insert(conversation, read);
         }
     }

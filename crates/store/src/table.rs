@@ -41,7 +41,8 @@ pub enum Table {
 
     /// Key packages to be given out once. Partition: device id. Row: hash of the package (32 bytes). Deleted as claimed.
     KeyPackage = 20,
-    /// The last-resort key package, and the device's credential. Partition: device id. Rows: `last`, `credential`.
+    /// The last-resort key package, the device's credential, and the hash of its last upload. Partition: device id. Rows:
+    /// `last`, `credential`, `upload`.
     DeviceKey = 21,
 
     /// Members and rules of a conversation as of one of its entries; the log is the truth. Partition: conversation id.

@@ -4,6 +4,7 @@ mod block;
 mod faults;
 mod heal;
 mod people;
+mod receipt;
 mod server;
 mod signing_in;
 mod talk;

@@ -14,7 +14,7 @@ use tidings_proto::http::{Post, Posted};
 use tidings_proto::id::ConversationId;
 use tidings_proto::limit::{PAYLOAD_MAX_BYTES, TIMER_MAX_S, TIMER_MIN_S};
 use tidings_proto::problem::{Code, Problem};
-use tidings_store::log::NewEntry;
+use tidings_store::log::{NewEntry, Sent};
 use tokio::sync::oneshot;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -35,17 +35,29 @@ pub async fn post(
     let Post { message_id, epoch, payload, silent, expires_in_s } = post;
     let (answer, answered) = oneshot::channel();
     let message = Append { conversation, message_id, epoch, payload, silent, expires_in_s };
-    append(&server, sender, message, Reply::Call(answer)).await?;
-    let sent = answered.await.map_err(|_| lost())??;
+    let sent = match append(&server, sender, message, Reply::Call(answer)).await? {
+        Some(sent) => sent,
+        None => answered.await.map_err(|_| lost())??,
+    };
     Ok((StatusCode::CREATED, Json(Posted { message_id, seq: sent.seq, time_ms: sent.time_ms })))
 }
 
-/// Queues a message behind those that already wait for its conversation.
-pub async fn append(server: &Arc<Server>, sender: Sender, append: Append, reply: Reply) -> Result<()> {
+/// Queues a message behind those that already wait for its conversation. Its place, if it stands there already: whoever may
+/// not write any more still learns what became of what was written before.
+pub async fn append(server: &Arc<Server>, sender: Sender, append: Append, reply: Reply) -> Result<Option<Sent>> {
     let lane = server.lanes.open(server, append.conversation.into()).await?;
-    let queued = append_to(&lane, server, sender, append, reply);
+    let message_id = append.message_id;
+    let answer = match append_to(&lane, server, sender, append, reply) {
+        Ok(()) => Ok(None),
+        Err(error) if lane.takes_from(sender) => Err(error),
+        Err(error) => match server.log.sent(lane.log, &lane.head(), message_id, sender.device).await {
+            Ok(Some(sent)) => Ok(Some(sent)),
+            Ok(None) => Err(error),
+            Err(unknown) => Err(unknown.into()),
+        },
+    };
     server.lanes.forget(lane);
-    queued
+    answer
 }
 
 /// As [`append()`], with the lane at hand: nothing to wait for.

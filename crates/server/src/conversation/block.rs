@@ -12,12 +12,16 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tidings_proto::http::Blocks;
 use tidings_proto::id::AccountId;
 use tidings_proto::limit::BLOCKS_MAX;
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::table::Family;
 use tidings_store::{Batch, Scan, Table};
+
+/// How often to look whether what was taken before a block stands in the log.
+const SETTLE_POLL: Duration = Duration::from_millis(1);
 
 /// Whom this account blocks.
 #[utoipa::path(
@@ -53,7 +57,13 @@ pub async fn put(
     }
     let lane = server.lanes.open_direct(&server, sender.account, account).await?;
     // In memory first: nothing slips through while the row is written.
-    let seq = lane.block(sender.account);
+    lane.block(sender.account);
+    let seq = loop {
+        match lane.block_seq(sender.account) {
+            Some(seq) => break seq,
+            None => tokio::time::sleep(SETTLE_POLL).await,
+        }
+    };
     let row = block_row(Block { time_ms: server.clock.now_ms(), seq });
     let batch = Batch::new(Family::Account, sender.account.as_bytes()).put(Table::Block, account.as_bytes(), row);
     if let Err(error) = server.store.commit(batch).await {

@@ -37,6 +37,7 @@ use tidings_proto::frame::{Append, ClientFrame, Commit, Plan, ServerFrame};
 use tidings_proto::id::{ConversationId, LogId, MessageId};
 use tidings_proto::limit::{HELLO_TIMEOUT_MS, PING_INTERVAL_MS, PLAN_PART_MAX_LOGS};
 use tidings_proto::problem::Code;
+use tidings_store::log::Sent;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
@@ -368,7 +369,9 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
                 let Some(lane) = self.server.lanes.loaded(append.conversation.into()) else {
                     return Ok(Some(ClientFrame::Append(append)));
                 };
-                if self.server.rates.appends_per_device.take(*sender.device.as_bytes()).is_err() {
+                if !lane.takes_from(sender)
+                    || self.server.rates.appends_per_device.take(*sender.device.as_bytes()).is_err()
+                {
                     return Ok(Some(ClientFrame::Append(append)));
                 }
                 self.outbox.credit(1);
@@ -428,8 +431,13 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         let (conversation, message_id) = (append.conversation, append.message_id);
         self.wait_for_rate(sender).await;
         let reply = Reply::Session(self.outbox.clone());
-        if let Err(error) = append::append(&self.server, sender, append, reply).await {
-            self.refuse(conversation, message_id, error);
+        match append::append(&self.server, sender, append, reply).await {
+            Ok(Some(Sent { seq, time_ms })) => {
+                let answer = Outgoing::Appended { conversation, message_id, seq, time_ms };
+                self.outbox.pusher().answer(answer, 1);
+            }
+            Ok(None) => {}
+            Err(error) => self.refuse(conversation, message_id, error),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `POST` and `GET /v1/keys/packages`: a device's stock of key packages.
+//! `POST` and `GET /v1/keys/packages`: a device's stock of key packages. An upload that is repeated adds nothing.
 
 use crate::auth::Authenticated;
 use crate::error::{Error, Result};
@@ -18,6 +18,8 @@ use tidings_store::table::Family;
 use tidings_store::{Batch, Key, Scan, Store, Table};
 
 pub(super) const LAST_ROW: &[u8] = b"last";
+/// Hash of the last upload: it may be repeated, for its answer may get lost, when some of it was given out already.
+const UPLOAD_ROW: &[u8] = b"upload";
 
 /// Upload key packages
 ///
@@ -42,8 +44,14 @@ pub async fn post(
     if !credential::is_published(&server.store, me.device).await? {
         return Err(Error::new(Code::InvalidKey, "Publish this device's credential first."));
     }
+    let upload = hash_of(&body);
+    let former = server.store.get(&Key::new(Table::DeviceKey, me.device.as_bytes(), UPLOAD_ROW)).await?;
+    if former.is_some_and(|former| former[..] == upload) {
+        return counted(&server.store, me.device).await;
+    }
     let mut rows = stock(&server.store, me.device).await?;
-    let mut batch = Batch::new(Family::Keys, me.device.as_bytes());
+    let mut batch =
+        Batch::new(Family::Keys, me.device.as_bytes()).put(Table::DeviceKey, UPLOAD_ROW, upload.to_vec());
     for package in body.packages {
         // Named by their hash, so one that comes twice is there once.
         let row: [u8; 32] = Sha256::digest(package.as_slice()).into();
@@ -56,9 +64,7 @@ pub async fn post(
     if let Some(last_resort) = body.last_resort {
         batch = batch.put(Table::DeviceKey, LAST_ROW, last_resort.0);
     }
-    if !batch.is_empty() {
-        server.store.commit(batch).await?;
-    }
+    server.store.commit(batch).await?;
     counted(&server.store, me.device).await
 }
 
@@ -72,6 +78,16 @@ pub async fn count(
     Authenticated(me): Authenticated,
 ) -> Result<Json<KeyPackageCount>> {
     counted(&server.store, me.device).await
+}
+
+fn hash_of(body: &PutKeyPackages) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for package in body.packages.iter().chain(&body.last_resort) {
+        hash.update((package.len() as u64).to_be_bytes());
+        hash.update(package.as_slice());
+    }
+    hash.update([u8::from(body.last_resort.is_some())]);
+    hash.finalize().into()
 }
 
 fn check(package: &Payload) -> Result<()> {

@@ -99,6 +99,7 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
         let head = {
             let mut state = lane.lock();
             work.take(&mut state.waiting);
+            state.under_way = work.len();
             if work.is_empty() {
                 state.committing = false;
                 return;

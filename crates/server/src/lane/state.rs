@@ -52,6 +52,8 @@ pub(super) struct State {
     /// In a direct conversation: who blocks the other, and the last seq before that. `None`: not loaded.
     pub blocks: Option<Vec<(AccountId, u64)>>,
     pub waiting: Work,
+    /// Entries in the drain task's hands, at most.
+    pub under_way: usize,
     /// The drain task runs.
     pub committing: bool,
     /// Cursors or watermarks are to be written, and the lane is on the list for it.
@@ -224,24 +226,41 @@ impl Lane {
         self.lock().block_of(account).is_some()
     }
 
-    /// From now on the direct conversation is withheld from `by`. Returns the last seq before that.
-    pub fn block(&self, by: AccountId) -> u64 {
+    /// From now on nothing more is taken from `by`, who gets nothing more of the direct conversation but what was taken
+    /// already: among that may be words of `by`, and a device must not stand above what it may read.
+    pub fn block(&self, by: AccountId) {
         let mut state = self.lock();
-        let seq = state.head.seq;
+        let taken = if state.committing { state.under_way + state.waiting.len() } else { 0 };
+        let seq = state.head.seq + taken as u64;
         let blocks = state.blocks.get_or_insert_default();
-        match blocks.iter().find(|(other, _)| *other == by) {
-            Some((_, since)) => *since,
-            None => {
-                blocks.push((by, seq));
-                seq
-            }
+        if !blocks.iter().any(|(other, _)| *other == by) {
+            blocks.push((by, seq));
         }
+    }
+
+    /// The last seq before the block, as soon as all that was taken before it stands in the log.
+    pub fn block_seq(&self, by: AccountId) -> Option<u64> {
+        let mut state = self.lock();
+        let (head, committing) = (state.head.seq, state.committing);
+        let block = state.blocks.iter_mut().flatten().find(|(other, _)| *other == by);
+        // Taken back meanwhile.
+        let Some((_, seq)) = block else { return Some(head) };
+        if *seq > head && committing {
+            return None;
+        }
+        *seq = head.min(*seq);
+        Some(*seq)
     }
 
     pub fn unblock(&self, by: AccountId) {
         if let Some(blocks) = &mut self.lock().blocks {
             blocks.retain(|(other, _)| *other != by);
         }
+    }
+
+    /// Whether this device may append at all.
+    pub fn takes_from(&self, sender: Sender) -> bool {
+        self.lock().check_author(sender).is_ok()
     }
 
     /// Queues a message of a member's device; `reply` gets the answer. Appends of one device keep their order.

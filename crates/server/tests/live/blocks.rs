@@ -1,13 +1,15 @@
 //! Blocking withholds, and unblocking gives back.
 
-use crate::peer::{Peer, text};
+use crate::peer::{Peer, message, text};
 use crate::world::{World, code};
 use reqwest::Method;
+use std::time::Duration;
 use tidings_proto::codec::Format;
-use tidings_proto::frame::{ClientFrame, Refused, ServerFrame};
-use tidings_proto::http::{Blocks, Conversation, Messages};
+use tidings_proto::frame::{Append, ClientFrame, Refused, ServerFrame};
+use tidings_proto::http::{Blocks, Conversation, Messages, Post, Posted};
 use tidings_proto::id::LogId;
 use tidings_proto::problem::Code;
+use tidings_store::{Clock, CommitLatency, MemoryDisk};
 
 #[tokio::test]
 async fn who_is_blocked_notices_one_tick_and_who_blocks_hears_nothing_until_unblocking() {
@@ -55,6 +57,54 @@ async fn who_is_blocked_notices_one_tick_and_who_blocks_hears_nothing_until_unbl
     blocker.send(&ClientFrame::Cursor { log: conversation.into(), seq: 3 }).await;
     assert!(matches!(blocked.next().await, ServerFrame::Receipts { watermarks, .. } if watermarks[0].delivered == 3));
     assert_eq!(blocker.say(conversation, "yes").await, 4);
+}
+
+#[tokio::test]
+async fn who_blocks_still_learns_what_became_of_what_was_sent_before() {
+    let world = World::new().await;
+    let (a, b, conversation) = world.pair().await;
+    let mut peer = Peer::connect(&world, &b).await;
+    let before = message(conversation, 1, "before");
+    peer.send(&ClientFrame::Append(before.clone())).await;
+    let answer = peer.next().await;
+    assert!(matches!(answer, ServerFrame::Appended { seq: 2, .. }), "{answer:?}");
+    world.tell(&b, Method::PUT, &format!("/v1/blocks/{}", a.account()), None).await.unwrap();
+
+    // As if the answer had got lost.
+    peer.send(&ClientFrame::Append(before.clone())).await;
+    assert_eq!(peer.next().await, answer);
+    peer.append(conversation, 1, "after").await;
+    let ServerFrame::Refused(Refused { code: Code::Blocked, .. }) = peer.next().await else { panic!("taken") };
+    let Append { message_id, epoch, payload, silent, expires_in_s, .. } = before;
+    let path = format!("/v1/conversations/{conversation}/messages");
+    let posted: Posted =
+        world.post(&b, &path, &Post { message_id, epoch, payload, silent, expires_in_s }).await.unwrap();
+    assert_eq!((posted.message_id, posted.seq), (message_id, 2));
+}
+
+#[tokio::test]
+async fn what_was_taken_before_a_block_is_below_it() {
+    let disk = MemoryDisk::new(Clock::system());
+    let world = World::over(disk.open(), Clock::system(), |_| ()).await;
+    let (a, b, conversation) = world.pair().await;
+    let mut peer = Peer::connect(&world, &b).await;
+    // The block is asked for while the message is on its way to the disk.
+    let slow = Duration::from_millis(100);
+    disk.set_latency(move || CommitLatency { before: slow, after: Duration::ZERO });
+    let (last, path) = (message(conversation, 1, "my last word"), format!("/v1/blocks/{}", a.account()));
+    peer.send(&ClientFrame::Append(last)).await;
+    while world.server.metrics.appends_in_flight.get() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.tell(&b, Method::PUT, &path, None).await.unwrap();
+    assert!(matches!(peer.next().await, ServerFrame::Appended { seq: 2, .. }));
+    assert_eq!(peer.sync(conversation, 0, 100).await.head, 2);
+    // Also after the lane was loaded anew.
+    disk.set_latency(CommitLatency::default);
+    drop((peer, world));
+    let world = World::over(disk.open(), Clock::system(), |_| ()).await;
+    let (_, plan) = Peer::hello(&world, &b, Format::Cbor, 0).await;
+    assert_eq!(plan.logs.iter().find(|log| log.log == conversation.into()).map(|log| log.head), Some(2));
 }
 
 #[tokio::test]

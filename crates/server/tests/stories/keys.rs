@@ -70,6 +70,20 @@ async fn a_device_publishes_itself_and_others_find_it() {
     assert_eq!((count.count, count.last_resort), (0, true));
 }
 
+#[tokio::test]
+async fn an_upload_that_is_repeated_brings_nothing_back_that_was_given_out() {
+    let world = World::start().await;
+    let (ann, ben) = (world.sign_up(&phone(1)).await, world.sign_up(&phone(2)).await);
+    publish(&ann, credential(&ann, 1).as_bytes()).await.expect(StatusCode::NO_CONTENT);
+    upload(&ann, 0..2, Some(b"last")).await.expect(StatusCode::OK);
+    claim(&ben, &ann).await.expect(StatusCode::OK);
+    // As if the answer had got lost.
+    let count: KeyPackageCount = upload(&ann, 0..2, Some(b"last")).await.expect(StatusCode::OK).json();
+    assert_eq!((count.count, count.last_resort), (1, true));
+    let count: KeyPackageCount = upload(&ann, 2..4, None).await.expect(StatusCode::OK).json();
+    assert_eq!((count.count, count.last_resort), (3, true));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_claims_at_once_each_gets_its_own_package() {
     let world = World::start().await;
