@@ -327,6 +327,49 @@ async fn who_leaves_is_gone_at_once_and_is_taken_out_before_anything_is_said() {
 }
 
 #[tokio::test]
+async fn of_two_admins_who_leave_at_once_one_stays() {
+    let world = World::new().await;
+    let (mut a, mut b, mut c) = (member(&world).await, member(&world).await, member(&world).await);
+    let group = create(&world, rules_of(&a), &mut a, &mut [&mut b, &mut c]).await;
+    let mut admins = vec![a.person.account(), b.person.account()];
+    admins.sort_unstable();
+    let rules = GroupRules { admins, ..GroupRules::default() };
+    let commit = a.mls.commit(group, Intent { rules: Some(rules), ..Intent::default() });
+    post(&world, &a.person, &commit).await.unwrap();
+    a.mls.merge();
+    b.mls.process(commit.payload.as_slice());
+    let (one, other) = tokio::join!(leave(&world, &a, group), leave(&world, &b, group));
+    let refused = if one.is_ok() { other } else { one };
+    assert_eq!(code(refused), Code::Forbidden);
+    assert_eq!(show(&world, &c, group).await.unwrap().members.len(), 2);
+}
+
+#[tokio::test]
+async fn a_request_can_be_refused_and_taken_back() {
+    let world = World::new().await;
+    let (mut a, b, c) = (member(&world).await, member(&world).await, member(&world).await);
+    let rules = invited(&a, true, None);
+    let group = create(&world, rules, &mut a, &mut []).await;
+    let requests = format!("/v1/conversations/{group}/requests");
+    for asking in [&b, &c] {
+        let body = serde_json::to_vec(&proof(asking, group)).unwrap();
+        assert_eq!(world.call(Some(&asking.person), Method::POST, &requests, Some(body)).await.status(), 202);
+    }
+    let of = |who: &Member| format!("{requests}/{}", who.person.account());
+    assert_eq!(code(world.tell(&b.person, Method::DELETE, &of(&c), None).await), Code::NotFound);
+    world.tell(&b.person, Method::DELETE, &of(&b), None).await.unwrap();
+    let waiting: JoinRequests = world.get(&a.person, &requests).await.unwrap();
+    assert_eq!(waiting.requests.iter().map(|request| request.account).collect::<Vec<_>>(), [c.person.account()]);
+    world.tell(&a.person, Method::DELETE, &of(&c), None).await.unwrap();
+    let waiting: JoinRequests = world.get(&a.person, &requests).await.unwrap();
+    assert_eq!(waiting.requests, []);
+    let put = PutMembers { commit: a.mls.commit(group, Intent::default()) };
+    let path = format!("/v1/conversations/{group}/members");
+    let put = world.call(Some(&a.person), Method::PUT, &path, Some(serde_json::to_vec(&put).unwrap())).await;
+    assert_eq!(put.status(), 400, "it changes nothing about the members");
+}
+
+#[tokio::test]
 async fn links_let_in_at_once_or_after_an_approval_and_not_those_who_are_banned() {
     let world = World::new().await;
     let (mut a, mut b, mut c) = (member(&world).await, member(&world).await, member(&world).await);
