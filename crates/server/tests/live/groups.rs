@@ -1,121 +1,18 @@
-//! Groups with real MLS: who may change what, who reads what, and limits that hold however many come at once.
+//! Groups with real MLS: who may change what, and who reads what.
 
+use crate::member::{create, join, leave, member, packages, post, publish, put_credential, rules_of, say, show};
 use crate::mls::{Intent, MlsDevice, group_conversation, identity};
 use crate::peer::{Peer, message};
-use crate::world::{Person, World, code, id, payload};
-use openmls::prelude::KeyPackage;
+use crate::world::{World, code, id, payload};
 use reqwest::Method;
-use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Body, Entry};
 use tidings_proto::frame::{ClientFrame, Commit, Refused, ServerFrame};
-use tidings_proto::group::{GroupRules, Invite, InviteKey, JoinProof, Who};
-use tidings_proto::http::{
-    Conversation, Conversations, Create, Created, GroupInfo, InvitePreview, Join, JoinRequests, Post, PostLeave,
-    Posted, PutMembers,
-};
+use tidings_proto::group::{GroupRules, Who};
+use tidings_proto::http::{Conversations, Create, Created, GroupInfo, PostLeave, Posted, PutMembers};
 use tidings_proto::id::ConversationId;
-use tidings_proto::problem::{Code, Problem};
-use tidings_server::directory::Account;
-use tidings_server::stored;
+use tidings_proto::problem::Code;
 use tidings_store::table::Family;
 use tidings_store::{Batch, Table};
-
-const SECRET: [u8; 32] = [5; 32];
-
-/// A person's device with its MLS.
-pub struct Member {
-    pub person: Person,
-    pub mls: MlsDevice,
-}
-
-/// Signs somebody up whose device has published its credential.
-pub async fn member(world: &World) -> Member {
-    publish(world, world.person().await).await
-}
-
-async fn publish(world: &World, person: Person) -> Member {
-    let mls = MlsDevice::new(person.sender);
-    let key = identity(person.account()).verifying_key().to_bytes();
-    let row = Account { phone: vec![1], identity_key: Some(key.into()), created_ms: 1, logins: 0 };
-    let batch = Batch::new(Family::Account, person.account().as_bytes());
-    world.server.store.commit(batch.put(Table::Account, [], stored::encode(&row))).await.unwrap();
-    put_credential(world, &person, &mls.credential).await;
-    Member { person, mls }
-}
-
-async fn put_credential(world: &World, person: &Person, credential: &Credential) {
-    let batch = Batch::new(Family::Keys, person.sender.device.as_bytes());
-    let batch = batch.put(Table::DeviceKey, b"credential", credential.as_bytes().to_vec());
-    world.server.store.commit(batch).await.unwrap();
-}
-
-pub fn packages(members: &[&Member]) -> Vec<KeyPackage> {
-    members.iter().map(|member| member.mls.key_package()).collect()
-}
-
-/// Creates a group; everybody has joined it.
-async fn create(world: &World, rules: GroupRules, admin: &mut Member, others: &mut [&mut Member]) -> ConversationId {
-    let conversation = group_conversation();
-    let add = others.iter().map(|member| member.mls.key_package()).collect();
-    let commit = admin.mls.create(conversation, &rules, add);
-    let created: Created =
-        world.post(&admin.person, "/v1/conversations", &Create { commit: commit.clone() }).await.unwrap();
-    assert_eq!((created.conversation, created.seq), (conversation, 1));
-    for member in others {
-        join(world, member, conversation, &commit).await;
-    }
-    conversation
-}
-
-/// Joins by welcome, with the tree that the server has as of the commit.
-async fn join(world: &World, member: &mut Member, conversation: ConversationId, commit: &Commit) {
-    let path = format!("/v1/conversations/{conversation}/group-info?commit={}", commit.message_id);
-    let info: GroupInfo = world.get(&member.person, &path).await.unwrap();
-    let welcome = commit.welcomes.iter().find(|welcome| welcome.device == member.person.sender.device).unwrap();
-    member.mls.join(welcome.payload.as_slice(), info.tree.unwrap().as_slice());
-}
-
-async fn post(world: &World, by: &Person, commit: &Commit) -> Result<Posted, Problem> {
-    world.post(by, &format!("/v1/conversations/{}/commits", commit.conversation), commit).await
-}
-
-async fn say(world: &World, by: &Member, conversation: ConversationId, silent: bool) -> Result<Posted, Problem> {
-    let epoch = by.mls.epoch();
-    let post = Post { message_id: id(), epoch, payload: payload("hello"), silent, expires_in_s: None };
-    world.post(&by.person, &format!("/v1/conversations/{conversation}/messages"), &post).await
-}
-
-async fn leave(world: &World, who: &Member, conversation: ConversationId) -> Result<Posted, Problem> {
-    let proof = who.mls.leave_proof(conversation);
-    let body = PostLeave { message_id: id(), epoch: who.mls.epoch(), proof };
-    world.post(&who.person, &format!("/v1/conversations/{conversation}/leave"), &body).await
-}
-
-async fn show(world: &World, who: &Member, conversation: ConversationId) -> Result<Conversation, Problem> {
-    world.get(&who.person, &format!("/v1/conversations/{conversation}")).await
-}
-
-fn rules_of(admin: &Member) -> GroupRules {
-    GroupRules::of_creator(admin.person.account())
-}
-
-fn invited(admin: &Member, approval: bool, expires_s: Option<u64>) -> GroupRules {
-    let invites = vec![Invite { key: InviteKey::of(&SECRET), expires_s, approval }];
-    GroupRules { invites, ..rules_of(admin) }
-}
-
-fn proof(member: &Member, conversation: ConversationId) -> Join {
-    Join { proof: JoinProof::sign(&SECRET, conversation, member.person.sender) }
-}
-
-/// Asks for the group info with the link, and makes the commit that joins.
-async fn joining(world: &World, who: &mut Member, conversation: ConversationId) -> Result<Commit, Problem> {
-    let shown = proof(who, conversation);
-    let path = format!("/v1/conversations/{conversation}/group-info");
-    let info: GroupInfo = world.post(&who.person, &path, &shown).await?;
-    let (info, tree) = (info.group_info, info.tree.unwrap());
-    Ok(who.mls.join_by_commit(conversation, info.as_slice(), tree.as_slice(), Some(shown.proof)))
-}
 
 #[tokio::test]
 async fn a_group_is_made_grows_and_shrinks_and_everybody_reads_what_is_theirs() {
@@ -345,93 +242,6 @@ async fn of_two_admins_who_leave_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn a_request_can_be_refused_and_taken_back() {
-    let world = World::new().await;
-    let (mut a, b, c) = (member(&world).await, member(&world).await, member(&world).await);
-    let rules = invited(&a, true, None);
-    let group = create(&world, rules, &mut a, &mut []).await;
-    let requests = format!("/v1/conversations/{group}/requests");
-    for asking in [&b, &c] {
-        let body = serde_json::to_vec(&proof(asking, group)).unwrap();
-        assert_eq!(world.call(Some(&asking.person), Method::POST, &requests, Some(body)).await.status(), 202);
-    }
-    let of = |who: &Member| format!("{requests}/{}", who.person.account());
-    assert_eq!(code(world.tell(&b.person, Method::DELETE, &of(&c), None).await), Code::NotFound);
-    world.tell(&b.person, Method::DELETE, &of(&b), None).await.unwrap();
-    let waiting: JoinRequests = world.get(&a.person, &requests).await.unwrap();
-    assert_eq!(waiting.requests.iter().map(|request| request.account).collect::<Vec<_>>(), [c.person.account()]);
-    world.tell(&a.person, Method::DELETE, &of(&c), None).await.unwrap();
-    let waiting: JoinRequests = world.get(&a.person, &requests).await.unwrap();
-    assert_eq!(waiting.requests, []);
-    let put = PutMembers { commit: a.mls.commit(group, Intent::default()) };
-    let path = format!("/v1/conversations/{group}/members");
-    let put = world.call(Some(&a.person), Method::PUT, &path, Some(serde_json::to_vec(&put).unwrap())).await;
-    assert_eq!(put.status(), 400, "it changes nothing about the members");
-}
-
-#[tokio::test]
-async fn links_let_in_at_once_or_after_an_approval_and_not_those_who_are_banned() {
-    let world = World::new().await;
-    let (mut a, mut b, mut c) = (member(&world).await, member(&world).await, member(&world).await);
-    let rules = invited(&a, false, None);
-    let group = create(&world, rules, &mut a, &mut []).await;
-    let path = |what: &str| format!("/v1/conversations/{group}/{what}");
-    let preview: InvitePreview = world.post(&b.person, &path("join"), &proof(&b, group)).await.unwrap();
-    assert_eq!((preview.members, preview.approval, preview.member), (1, false, false));
-    assert_eq!(code(world.post::<InvitePreview>(&b.person, &path("join"), &proof(&c, group)).await), Code::Forbidden);
-    let joins = joining(&world, &mut b, group).await.unwrap();
-    post(&world, &b.person, &joins).await.unwrap();
-    a.mls.process(joins.payload.as_slice());
-    assert_eq!(show(&world, &b, group).await.unwrap().members.len(), 2);
-
-    // From now on an admin approves.
-    let change = a.mls.commit(group, Intent { rules: Some(invited(&a, true, None)), ..Intent::default() });
-    post(&world, &a.person, &change).await.unwrap();
-    a.mls.merge();
-    b.mls.process(change.payload.as_slice());
-    assert_eq!(code(joining(&world, &mut c, group).await.map(|_| ())), Code::ApprovalNeeded);
-    let mut inbox = Peer::connect(&world, &a.person).await;
-    let ask = serde_json::to_vec(&proof(&c, group)).unwrap();
-    for _ in 0..2 {
-        let asked = world.call(Some(&c.person), Method::POST, &path("requests"), Some(ask.clone())).await;
-        assert_eq!(asked.status(), 202);
-    }
-    let told = inbox.entry().await;
-    assert!(
-        matches!(told, Entry { sender, body: Body::JoinRequest { conversation }, .. } if conversation == group && sender == c.person.sender)
-    );
-    assert_eq!(code(world.get::<JoinRequests>(&b.person, &path("requests")).await), Code::Forbidden);
-    let waiting: JoinRequests = world.get(&a.person, &path("requests")).await.unwrap();
-    assert_eq!(waiting.requests.len(), 1);
-    let add = a.mls.commit(group, Intent { add: packages(&[&c]), ..Intent::default() });
-    post(&world, &a.person, &add).await.unwrap();
-    a.mls.merge();
-    b.mls.process(add.payload.as_slice());
-    let waiting: JoinRequests = world.get(&a.person, &path("requests")).await.unwrap();
-    assert_eq!(waiting.requests, []);
-
-    // Banned: neither by a link nor by a member.
-    let mut ban = invited(&a, false, None);
-    ban.banned = vec![c.person.account()];
-    let intent = Intent { remove: vec![c.person.sender], rules: Some(ban), ..Intent::default() };
-    let commit = a.mls.commit(group, intent);
-    post(&world, &a.person, &commit).await.unwrap();
-    a.mls.merge();
-    b.mls.process(commit.payload.as_slice());
-    assert_eq!(code(joining(&world, &mut c, group).await.map(|_| ())), Code::Forbidden);
-    let add = b.mls.commit(group, Intent { add: packages(&[&c]), ..Intent::default() });
-    assert_eq!(code(post(&world, &b.person, &add).await), Code::Forbidden);
-    // Revoked and expired links.
-    let change = a.mls.commit(group, Intent { rules: Some(invited(&a, false, Some(1))), ..Intent::default() });
-    post(&world, &a.person, &change).await.unwrap();
-    a.mls.merge();
-    let mut d = member(&world).await;
-    assert_eq!(code(joining(&world, &mut d, group).await.map(|_| ())), Code::Forbidden);
-    let requested = world.call(Some(&d.person), Method::POST, &path("requests"), Some(ask)).await;
-    assert_eq!(requested.status(), 403);
-}
-
-#[tokio::test]
 async fn in_an_announcement_group_only_admins_post_and_everybody_reacts() {
     let world = World::new().await;
     let (mut a, mut b) = (member(&world).await, member(&world).await);
@@ -474,37 +284,6 @@ async fn the_tree_as_of_a_welcome_is_there_after_further_commits() {
     let stranger = member(&world).await;
     let path = format!("/v1/conversations/{group}/group-info");
     assert_eq!(code(world.get::<GroupInfo>(&stranger.person, &path).await), Code::NotFound);
-}
-
-#[tokio::test]
-async fn the_last_free_place_goes_to_one_of_many() {
-    let clock = tidings_store::Clock::system();
-    let store = tidings_store::Store::memory(clock.clone());
-    let world = World::over(store, clock, |server| server.config.group.participants_max = 3).await;
-    let (mut a, mut b) = (member(&world).await, member(&world).await);
-    let rules = invited(&a, false, None);
-    let group = create(&world, rules, &mut a, &mut [&mut b]).await;
-    let mut commits = Vec::new();
-    for _ in 0..20 {
-        let mut joiner = member(&world).await;
-        let commit = joining(&world, &mut joiner, group).await.unwrap();
-        commits.push((joiner, commit));
-    }
-    let attempts = commits.iter().map(|(joiner, commit)| post(&world, &joiner.person, commit));
-    let answers = futures_util::future::join_all(attempts).await;
-    let won = answers.iter().filter(|answer| answer.is_ok()).count();
-    let full =
-        answers.iter().filter(|answer| matches!(answer, Err(problem) if problem.code == Code::GroupFull)).count();
-    assert_eq!((won, full), (1, 19));
-    let (late, _) =
-        commits.iter_mut().zip(&answers).find(|(_, answer)| answer.is_err()).map(|(joiner, _)| joiner).unwrap();
-    assert_eq!(code(joining(&world, late, group).await.map(|_| ())), Code::GroupFull);
-    assert_eq!(show(&world, &a, group).await.unwrap().members.len(), 3);
-    // A larger group cannot be made either.
-    let (c, d, e) = (member(&world).await, member(&world).await, member(&world).await);
-    let rules = rules_of(&a);
-    let commit = a.mls.create(group_conversation(), &rules, packages(&[&c, &d, &e]));
-    assert_eq!(code(world.post::<Created>(&a.person, "/v1/conversations", &Create { commit }).await), Code::GroupFull);
 }
 
 #[tokio::test]

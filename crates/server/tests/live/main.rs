@@ -9,6 +9,8 @@ mod delivery;
 mod ending;
 mod failures;
 mod groups;
+mod invites;
+mod member;
 mod mls;
 mod peer;
 mod presence;
