@@ -2,10 +2,20 @@
 import { language, t } from './language.svelte.ts'
 import { sameDay } from '../rows.ts'
 
+/** Making a formatter costs more than using it a hundred times. */
+const made = new Map<string, Intl.DateTimeFormat>()
+
+function format(form: Intl.DateTimeFormatOptions, time: number): string {
+  const key = language.locale + JSON.stringify(form)
+  const formatter = made.get(key) ?? new Intl.DateTimeFormat(language.locale, form)
+  made.set(key, formatter)
+  return formatter.format(time)
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000
 
 export function clock(time: number): string {
-  return new Intl.DateTimeFormat(language.locale, { hour: 'numeric', minute: '2-digit' }).format(time)
+  return format({ hour: 'numeric', minute: '2-digit' }, time)
 }
 
 /** Over a day's messages. */
@@ -14,7 +24,7 @@ export function day(time: number, now = Date.now()): string {
   if (sameDay(time, now - DAY_MS)) return t('time.yesterday')
   const near = now - time < 6 * DAY_MS
   const form: Intl.DateTimeFormatOptions = near ? { weekday: 'long' } : { day: 'numeric', month: 'long', year: 'numeric' }
-  return new Intl.DateTimeFormat(language.locale, form).format(time)
+  return format(form, time)
 }
 
 /** In the list of conversations: as short as can be. */
@@ -23,9 +33,9 @@ export function brief(time: number, now = Date.now()): string {
   if (sameDay(time, now - DAY_MS)) return t('time.yesterday')
   const near = now - time < 6 * DAY_MS
   const form: Intl.DateTimeFormatOptions = near ? { weekday: 'short' } : { dateStyle: 'short' }
-  return new Intl.DateTimeFormat(language.locale, form).format(time)
+  return format(form, time)
 }
 
 export function full(time: number): string {
-  return new Intl.DateTimeFormat(language.locale, { dateStyle: 'full', timeStyle: 'short' }).format(time)
+  return format({ dateStyle: 'full', timeStyle: 'short' }, time)
 }
