@@ -3,12 +3,12 @@
 #[path = "../../tests/live/mls.rs"]
 mod mls;
 
-use super::{PublicState, Refusal};
+use super::{Groups, Held, PublicState, Refusal};
 use mls::{Intent, MlsDevice, group_conversation, stranger};
 use tidings_proto::entry::{Change, Sender};
 use tidings_proto::frame::Commit;
 use tidings_proto::group::{Denied, GroupRules, Invite, InviteKey, JoinProof, Who};
-use tidings_proto::id::ConversationId;
+use tidings_proto::id::{ConversationId, MessageId};
 use tidings_proto::payload::Payload;
 
 const NOW_S: u64 = 1_700_000_000;
@@ -272,4 +272,34 @@ fn a_group_begins_as_its_creator_says_and_only_so() {
     usurped.admins.sort_unstable();
     let commit = d.create(conversation, &usurped, vec![]);
     assert!(invalid(begin(d.sender, &commit)).contains("first admin"));
+}
+
+#[test]
+fn groups_that_are_not_in_use_make_room_for_others() {
+    // Room for one of these.
+    let groups = Groups::with_max_bytes(40_000);
+    let hold = |groups: &Groups| {
+        let Group { conversation, state, .. } = group();
+        let slot = groups.slot(conversation);
+        let tree_bytes = state.tree().unwrap().len();
+        *slot.state.try_lock().unwrap() = Some(Held { commit: MessageId::from_bytes([1; 16]), state, tree_bytes });
+        (conversation, slot)
+    };
+    let (first, slot) = hold(&groups);
+    groups.settle(first, slot);
+    let (second, slot) = hold(&groups);
+    groups.settle(second, slot);
+    assert_eq!(groups.len(), 1);
+    assert!(groups.slot(second).state.try_lock().unwrap().is_some(), "the one that was used last stays");
+    // Those in use stay, whatever comes.
+    let in_use = groups.slot(second);
+    let (third, slot) = hold(&groups);
+    groups.settle(third, slot);
+    assert!(groups.slot(second).state.try_lock().unwrap().is_some());
+    drop(in_use);
+    // What turned out to be nothing leaves nothing.
+    let nothing = group_conversation();
+    let before = groups.len();
+    groups.settle(nothing, groups.slot(nothing));
+    assert_eq!(groups.len(), before);
 }
