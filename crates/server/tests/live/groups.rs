@@ -11,6 +11,7 @@ use tidings_proto::group::{GroupRules, Who};
 use tidings_proto::http::{Conversations, Create, Created, GroupInfo, PostLeave, Posted, PutMembers};
 use tidings_proto::id::ConversationId;
 use tidings_proto::problem::Code;
+use tidings_server::public_group::PublicState;
 use tidings_store::table::Family;
 use tidings_store::{Batch, Table};
 
@@ -379,5 +380,19 @@ async fn a_thousand_people_come_in_with_one_commit() {
     println!("taken in {:?}", began.elapsed());
     let info: GroupInfo =
         world.get(&others[0].person, &format!("/v1/conversations/{conversation}/group-info")).await.unwrap();
-    println!("tree {}", info.tree.unwrap().len());
+    let tree = info.tree.unwrap();
+    let began = std::time::Instant::now();
+    let load = || PublicState::load(conversation, info.group_info.as_slice(), tree.as_slice()).unwrap();
+    // The first ones fill what was free.
+    let mut states: Vec<PublicState> = (0..24).map(|_| load()).collect();
+    let before = resident_kb();
+    states.extend((0..24).map(|_| load()));
+    let in_memory = (resident_kb() - before) / 24;
+    println!("tree {}, in memory {in_memory} KB, loaded in {:?}", tree.len(), began.elapsed() / 48);
+}
+
+fn resident_kb() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim_end_matches("kB").trim().parse().unwrap_or(0)
 }
