@@ -87,7 +87,18 @@ fn parts_are_bounded_and_required() {
     assert_eq!(Content::decode(&long(TEXT_MAX_BYTES + 1), id(1)), Err(ContentError::TooLong));
     let emoji = Content::Reaction { to: target(), emoji: Some("x".repeat(EMOJI_MAX_BYTES + 1)) };
     assert_eq!(Content::decode(&emoji.encode(id(1)), id(1)), Err(ContentError::TooLong));
-    let nothing = Wire { kind: KIND_DELETE, id: id(1), target: None, text: None, emoji: None, phone: None, name: None };
+    let nothing = Wire {
+        kind: KIND_DELETE,
+        id: id(1),
+        target: None,
+        text: None,
+        emoji: None,
+        phone: None,
+        name: None,
+        description: None,
+        picture: None,
+        timer_s: None,
+    };
     let bytes = [&[VERSION][..], &codec::to_cbor(&nothing)].concat();
     assert_eq!(Content::decode(&bytes, id(1)), Err(ContentError::Malformed));
     assert_eq!(Content::decode(&[], id(1)), Err(ContentError::Empty));

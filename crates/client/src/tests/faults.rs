@@ -6,10 +6,10 @@ use crate::Command;
 use crate::view::Tick;
 use std::sync::LazyLock;
 
-const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::CutBefore, Fault::CutAfter];
+pub const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::CutBefore, Fault::CutAfter];
 
 /// A story with fewer outputs is none.
-const OUTPUTS_MIN: usize = 20;
+pub const OUTPUTS_MIN: usize = 20;
 
 /// Two people who do not know each other yet. Made once: key packages take their time.
 struct Strangers(std::sync::Mutex<World>);

@@ -2,10 +2,15 @@
 
 mod block;
 mod faults;
+mod group_faults;
+mod groups;
 mod heal;
 mod people;
 mod receipt;
 mod server;
+mod server_group;
+mod server_group_http;
 mod signing_in;
 mod talk;
+mod types;
 mod world;

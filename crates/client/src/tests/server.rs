@@ -1,5 +1,6 @@
 //! A server in memory, as the protocol describes it: enough to drive clients against, and no more.
 
+use super::server_group::TestGroup;
 use crate::io::{HttpBody, HttpOutcome, HttpRequest, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +52,7 @@ pub struct TestLog {
     pub commit_seq: u64,
     pub ordinal: u64,
     pub watermarks: BTreeMap<AccountId, (Watermark, u64)>,
+    pub group: Option<TestGroup>,
 }
 
 impl TestLog {
@@ -63,23 +65,41 @@ impl TestLog {
     }
 }
 
-type Answer = Result<Vec<u8>, Box<Problem>>;
+impl TestLog {
+    /// What all other members of a group have.
+    fn floor(&self, account: AccountId) -> Option<Floor> {
+        let group = self.group.as_ref()?;
+        let of = |member: &AccountId| {
+            let since = group.reach.get(member).map_or(0, |(from, _)| from - 1);
+            let watermark = self.watermarks.get(member).map(|(watermark, _)| *watermark);
+            let (delivered, read) = watermark.map_or((0, 0), |watermark| (watermark.delivered, watermark.read));
+            (delivered.max(since), read.max(since))
+        };
+        let others: Vec<(u64, u64)> = self.members.iter().filter(|member| **member != account).map(of).collect();
+        Some(Floor {
+            delivered: others.iter().map(|(delivered, _)| *delivered).min().unwrap_or(self.head()),
+            read: others.iter().map(|(_, read)| *read).min().unwrap_or(self.head()),
+        })
+    }
+}
 
-fn refuse<T>(code: Code) -> Result<T, Box<Problem>> {
+pub type Answer = Result<Vec<u8>, Box<Problem>>;
+
+pub fn refuse<T>(code: Code) -> Result<T, Box<Problem>> {
     Err(Box::new(Problem::new(code, format!("refused: {}", code.as_str()))))
 }
 
-fn json<T: Serialize>(value: &T) -> Answer {
+pub fn json<T: Serialize>(value: &T) -> Answer {
     Ok(serde_json::to_vec(value).unwrap())
 }
 
-fn body<T: DeserializeOwned>(request: &HttpRequest) -> T {
+pub fn body<T: DeserializeOwned>(request: &HttpRequest) -> T {
     let HttpBody::Json(bytes) = &request.body else { panic!("{} without JSON", request.path) };
     serde_json::from_slice(bytes).unwrap()
 }
 
 impl TestServer {
-    fn number(&mut self) -> [u8; 16] {
+    pub fn number(&mut self) -> [u8; 16] {
         self.next += 1;
         let mut bytes = [0xaa; 16];
         bytes[8..].copy_from_slice(&self.next.to_be_bytes());
@@ -94,14 +114,15 @@ impl TestServer {
     }
 
     fn answer(&mut self, request: &HttpRequest) -> Answer {
-        let path: Vec<&str> = request.path.trim_start_matches("/v1/").split('/').collect();
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let path: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         match (request.method, path.as_slice()) {
             (Method::Post, ["register"]) => json(&Registered { expires_in_s: 600, retry_after_s: 60 }),
             (Method::Post, ["login"]) => self.login(&body(request)),
             (Method::Post, ["oauth", what]) => self.oauth(what, request),
             _ => {
                 let device = self.device(request.bearer.as_deref())?;
-                self.signed(device, request, &path)
+                self.signed(device, request, &path, query)
             }
         }
     }
@@ -115,7 +136,13 @@ impl TestServer {
         }
     }
 
-    fn signed(&mut self, device: DeviceId, request: &HttpRequest, path: &[&str]) -> Answer {
+    fn signed(&mut self, device: DeviceId, request: &HttpRequest, path: &[&str], query: &str) -> Answer {
+        if let ["conversations", id, rest @ ..] = path
+            && let Ok(conversation) = id.parse::<ConversationId>()
+            && conversation.may_be_group()
+        {
+            return self.group(device, conversation, request, rest, query);
+        }
         match (request.method, path) {
             (Method::Put, ["keys", "credential"]) => self.credential(device, body(request)),
             (Method::Post, ["keys", "packages"]) => {
@@ -255,7 +282,7 @@ impl TestServer {
         json(&KeyPackageCount { count: keys.packages.len() as u32, last_resort: keys.last_resort.is_some() })
     }
 
-    fn of_account(&self, account: AccountId) -> Vec<DeviceId> {
+    pub fn of_account(&self, account: AccountId) -> Vec<DeviceId> {
         let with_keys = |found: &TestDevice| found.account == account && !found.out && found.credential.is_some();
         self.devices.iter().filter(|(_, found)| with_keys(found)).map(|(device, _)| *device).collect()
     }
@@ -346,17 +373,21 @@ impl TestServer {
         for (id, log) in &self.logs {
             let cursor = found.cursors.get(id).copied().unwrap_or(0);
             let moved = log.head() > cursor || log.watermarks.values().any(|(_, at_ms)| *at_ms >= since_ms);
-            let mine = *id == LogId::from(device) || log.members.contains(&found.account);
+            let reach = log.group.as_ref().and_then(|group| group.reach.get(&found.account)).copied();
+            let mine = *id == LogId::from(device) || log.members.contains(&found.account) || reach.is_some();
+            let head = reach.and_then(|(_, to)| to).unwrap_or(log.head());
+            let moved = moved && (reach.is_none() || head > cursor || log.members.contains(&found.account));
             if mine && moved && !self.is_withheld(*id, found.account) {
-                let watermarks = log.watermarks.values().map(|(watermark, _)| *watermark).collect();
+                let watermarks = log.watermarks.values().map(|(watermark, _)| *watermark);
+                let watermarks = watermarks.filter(|of| log.group.is_none() || of.account == found.account).collect();
                 let planned = PlanLog {
                     log: *id,
-                    head: log.head(),
+                    head,
                     oldest: log.oldest(),
                     cursor,
                     unread: 0,
                     watermarks,
-                    floor: None,
+                    floor: log.floor(found.account),
                 };
                 if *id == LogId::from(device) { logs.insert(0, planned) } else { logs.push(planned) }
             }
@@ -374,14 +405,19 @@ impl TestServer {
     fn page(&self, account: AccountId, id: LogId, after: u64, limit: u32) -> ServerFrame {
         let empty = TestLog::default();
         let log = if self.is_withheld(id, account) { &empty } else { self.logs.get(&id).unwrap_or(&empty) };
-        let rest: Vec<Entry> = log.entries.iter().skip(after as usize).flatten().cloned().collect();
+        let reach = log.group.as_ref().map(|group| group.reach.get(&account).copied().unwrap_or((u64::MAX, Some(0))));
+        let (from, to) = reach.unwrap_or((0, None));
+        let to = to.unwrap_or(log.head());
+        let within = |entry: &&Entry| entry.seq >= from && entry.seq <= to;
+        let rest: Vec<Entry> = log.entries.iter().skip(after as usize).flatten().filter(within).cloned().collect();
         let entries: Vec<Entry> = rest.iter().take(limit as usize).cloned().collect();
         let caught_up = entries.len() == rest.len();
-        ServerFrame::Page(Page { log: id, entries, head: log.head(), oldest: log.oldest(), caught_up })
+        ServerFrame::Page(Page { log: id, entries, head: to, oldest: log.oldest(), caught_up })
     }
 
     fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Box<Problem>> {
-        let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info, origin: _ } = commit;
+        let whole = commit.clone();
+        let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info, origin } = commit;
         let id = LogId::from(conversation);
         let known = self.logs.get(&id).is_some_and(|log| log.sent.contains_key(&(message_id, device)));
         if change.create.is_some() && !known {
@@ -389,7 +425,11 @@ impl TestServer {
                 return refuse(Code::Exists);
             }
             let members = change.added.iter().map(|sender| sender.account).collect();
-            self.logs.insert(id, TestLog { members, ..TestLog::default() });
+            let group = origin.as_ref().map(TestGroup::new);
+            self.logs.insert(id, TestLog { members, group, ..TestLog::default() });
+        }
+        if !known && self.logs.get(&id).is_some_and(|log| log.group.is_some()) {
+            return self.commit_to_group(device, whole);
         }
         if !known {
             for welcome in welcomes {
@@ -436,10 +476,19 @@ impl TestServer {
         if self.is_withheld(id, account) {
             return refuse(Code::Blocked);
         }
+        if let Some(group) = &self.logs[&id].group {
+            if !group.left.is_empty() {
+                return refuse(Code::CommitFirst);
+            }
+            let rules = group.rules();
+            if matches!(body, Body::Message { silent: false, .. }) && !rules.allows(rules.posting, account) {
+                return refuse(Code::Forbidden);
+            }
+        }
         Ok(self.push(id, Sender { account, device }, message_id, body))
     }
 
-    fn push(&mut self, id: LogId, sender: Sender, message_id: MessageId, body: Body) -> (u64, u64) {
+    pub fn push(&mut self, id: LogId, sender: Sender, message_id: MessageId, body: Body) -> (u64, u64) {
         let log = self.logs.entry(id).or_default();
         let seq = log.head() + 1;
         let counts = matches!(body, Body::Message { silent: false, .. });
