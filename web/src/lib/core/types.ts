@@ -15,7 +15,7 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
  */
 export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } };
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
 
@@ -165,6 +165,15 @@ failure?: string | null, };
  */
 export type MessageId = string;
 
+/**
+ * How far one's own message got.
+ */
+export type MessageInfo = { message: MessageId, 
+/**
+ * Everybody else who was in the conversation when it was sent and still is.
+ */
+members: Array<Seen>, };
+
 export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | "distrusted";
 
 /**
@@ -198,7 +207,13 @@ text: string | null, };
 
 export type Reaction = { account: AccountId, emoji: string, };
 
-export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_s: number, } } | { "logged_in": { account: AccountId, device: DeviceId, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_s: number, } } | { "logged_in": { account: AccountId, device: DeviceId, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+
+export type Seen = { who: Person, delivered: boolean, 
+/**
+ * By the server's clock; absent if it happened while this device could not learn when.
+ */
+delivered_ms: number | null, read: boolean, read_ms: number | null, };
 
 /**
  * Who and where this device is.
