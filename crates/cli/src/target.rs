@@ -1,16 +1,18 @@
 //! How conversations are named, on the command line and in the agent's API: a phone number, `me`, a group's name, or
 //! the id of any conversation.
 
-use crate::driver::Handle;
+use crate::driver::{Handle, News};
 use crate::failure::Failure;
 use crate::feed;
 use crate::person::Phone;
 use crate::show::text;
 use std::fmt;
 use std::str::FromStr;
-use tidings_client::{Peer, view};
+use std::time::Duration;
+use tidings_client::{Event, Peer, view};
 use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::ConversationId;
+use tokio::time::{Instant, timeout_at};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -39,15 +41,34 @@ impl Target {
             Self::Group(name) => name,
         };
         let found = match find(&feed::conversations(handle).await?, name) {
-            Err(Lookup::Nowhere) => {
-                crate::command::catch_up(handle).await?;
-                find(&feed::conversations(handle).await?, name)
-            }
+            Err(Lookup::Nowhere) => find_after_catching_up(handle, name).await?,
             found => found,
         };
         found.map(Peer::Conversation).map_err(|why| why.into_failure(name))
     }
 }
+
+/// A group that this device was added to a moment ago takes a moment to join.
+async fn find_after_catching_up(handle: &Handle, name: &str) -> Result<Result<ConversationId, Lookup>, Failure> {
+    let mut news = handle.listen();
+    crate::command::catch_up(handle).await?;
+    let give_up = Instant::now() + JOINING_TIMEOUT;
+    loop {
+        let found = find(&feed::conversations(handle).await?, name);
+        if found != Err(Lookup::Nowhere) {
+            return Ok(found);
+        }
+        loop {
+            match timeout_at(give_up, news.next()).await {
+                Ok(Some(News::Event(Event::ConversationChanged { .. }) | News::Missed)) => break,
+                Ok(Some(News::Event(_))) => {}
+                Ok(None) | Err(_) => return Ok(found),
+            }
+        }
+    }
+}
+
+const JOINING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a name means no group.
 #[derive(Debug, PartialEq, Eq)]

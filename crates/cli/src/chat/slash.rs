@@ -47,7 +47,7 @@ pub const HELP: &str = "\
 /reply 12 text     answer message 12 (the number at its left)
 /react 12 👍       react to it; /react 12 - takes it back
 /edit 12 text      change a message of yours
-/delete 12         delete a message of yours for everyone (admins: anybody's)
+/delete 12         delete a message of yours for everyone
 /info 12           who has a message of yours, and who has read it
 /verify            show the safety number; /verify confirm once you compared it
 /block, /unblock   receive nothing more from this person, or again
@@ -61,7 +61,7 @@ pub const HELP: &str = "\
 Page Up, Page Down and the arrows scroll; older messages load at the top.
 Alt-Enter begins a new line in the message.
 
-◷ stored here   ✓ on the server's disk   ✓✓ on the others' devices   blue ✓✓ seen";
+◷ stored here   ✓ on the server's disk   ✓✓ with everybody else   blue ✓✓ seen";
 
 /// The error says how it is written.
 pub fn parse(line: &str) -> Result<Typed, String> {

@@ -64,12 +64,14 @@ fn human(row: &Conversation, zone: &TimeZone) -> String {
     if row.blocked {
         out.push_str("  blocked");
     }
+    if !row.member {
+        out.push_str("  (you are not in it any more)");
+    }
     if let Some(last) = &row.last {
-        let ticks = last.tick.map(|tick| format!(" {}", line::tick(tick))).unwrap_or_default();
-        let said = text::shorten(&text::line(&line::body(last)), LAST_COLUMNS);
-        out.push_str(&format!("  {}  {}{ticks}: {said}", time::date_and_clock(last.time_ms, zone), line::sender(last)));
+        let said = text::shorten(&line::said(last), LAST_COLUMNS);
+        out.push_str(&format!("  {}  {said}", time::date_and_clock(last.time_ms, zone)));
     }
     out
 }
 
-const LAST_COLUMNS: usize = 60;
+const LAST_COLUMNS: usize = 80;

@@ -60,11 +60,25 @@ pub fn sender(message: &Message) -> String {
     if message.own { "You".into() } else { text::line(&message.sender_title) }
 }
 
+/// Who said it and what, as in `You ✓✓: hello`, on one line.
+pub fn said(message: &Message) -> String {
+    let said = text::line(&body(message));
+    match (&message.body, message.tick) {
+        (Body::Notice { .. }, _) => said,
+        (_, Some(it)) => format!("{} {}: {said}", sender(message), tick(it)),
+        (_, None) => format!("{}: {said}", sender(message)),
+    }
+}
+
 /// As in `2026-11-21 09:14  #12  You ✓✓: hello`, with quote and reactions on lines of their own.
 pub fn message(message: &Message, zone: &TimeZone) -> String {
     let mut out = time::date_and_clock(message.time_ms, zone);
     if let Some(number) = plain::number(message) {
         out.push_str(&format!("  #{number}"));
+    }
+    // A notice names people itself.
+    if let Body::Notice { .. } = message.body {
+        return format!("{out}  {}", body(message));
     }
     out.push_str(&format!("  {}", sender(message)));
     if let Some(it) = message.tick {

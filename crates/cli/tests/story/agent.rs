@@ -1,7 +1,7 @@
 //! A script talks through the agent, in plain JSON.
 
 use crate::web::{Answer, ask};
-use crate::world::{ANNA, BRAM, PATIENCE, Running, World, mode};
+use crate::world::{ANNA, BRAM, CARLA, PATIENCE, Running, World, mode};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -151,5 +151,65 @@ fn wrong_requests_get_a_problem_document() {
         let found = answer.json();
         assert_eq!((answer.status, found["code"].as_str()), (status, Some(code)), "{method} {path}: {answer:?}");
         assert!(found["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    }
+}
+
+#[test]
+fn a_script_makes_a_group_and_lets_people_in() {
+    let world = World::with_two();
+    world.register(CARLA);
+    let agent = Agent::start(&world, ANNA);
+    let made = agent.ask("POST", "/v1/groups", Some(json!({ "name": "Cinema", "members": [BRAM] })));
+    assert_eq!((made.status, made.json()["name"].as_str()), (201, Some("Cinema")), "{made:?}");
+    let id = made.json()["id"].as_str().expect("it has an id").to_owned();
+    let group = format!("/v1/groups/{id}");
+
+    // Texts, pages and message info, as in every other conversation.
+    let bram = world.listen(BRAM);
+    let sent = agent.ask("POST", "/v1/messages", Some(json!({ "to": id, "text": "Friday?", "wait": "delivered" })));
+    assert_eq!((sent.status, sent.json()["tick"].as_str()), (201, Some("delivered")), "{sent:?}");
+    bram.message("message", "Friday?");
+    let message = sent.json()["id"].as_str().expect("it has an id").to_owned();
+    let info = agent.ask("GET", &format!("/v1/messages/{message}/info"), None).json();
+    assert_eq!(
+        (info["members"][0]["delivered"].as_bool(), info["members"][0]["read"].as_bool()),
+        (Some(true), Some(false))
+    );
+    let page = agent.ask("GET", &format!("/v1/conversations/{id}/messages?limit=1"), None).json();
+    assert_eq!(page["messages"][0]["text"], "Friday?");
+
+    let invite = agent.ask("POST", &format!("{group}/invites"), Some(json!({ "approval": true }))).json();
+    let link = invite["link"].as_str().expect("there is a link");
+    world.ok(CARLA, &["group", "join", link]);
+    let waiting = agent.ask("GET", &format!("{group}/requests"), None).json();
+    let carla = waiting["requests"][0]["account"].as_str().expect("she waits").to_owned();
+    assert_eq!(agent.ask("PUT", &format!("{group}/requests/{carla}"), None).status, 204);
+    let key = invite["key"].as_str().expect("it has a name");
+    assert_eq!(agent.ask("DELETE", &format!("{group}/invites/{key}"), None).status, 204);
+
+    let admin = agent.ask("PUT", &format!("{group}/admins/{BRAM}"), None).json();
+    let admins = admin["members"].as_array().expect("there are members").iter().filter(|it| it["admin"] == true);
+    assert_eq!((admin["members"].as_array().map(Vec::len), admins.count()), (Some(3), 2), "{admin}");
+    let rules = agent.ask("PATCH", &format!("{group}/rules"), Some(json!({ "posting": "admins" }))).json();
+    assert_eq!((&rules["rules"]["posting"], &rules["rules"]["adding"]), (&json!("admins"), &json!("members")));
+    let removed = agent.ask("DELETE", &format!("{group}/members/{carla}"), None).json();
+    assert_eq!(removed["members"].as_array().map(Vec::len), Some(2), "{removed}");
+    assert_eq!(agent.ask("POST", &format!("{group}/leave"), None).status, 204);
+    for (method, path, body, status, code) in [
+        ("GET", "/v1/groups/nonsense".to_owned(), None, 400, "bad_request"),
+        ("GET", "/v1/groups/01a1fc5e-9579-4752-ae85-2ded59eaa900".to_owned(), None, 404, "no_such_conversation"),
+        ("POST", format!("{group}/members"), Some(json!({ "members": [CARLA] })), 403, "not_allowed"),
+        (
+            "POST",
+            "/v1/groups/join".to_owned(),
+            Some(json!({ "link": "https://other.example/join#x" })),
+            400,
+            "bad_request",
+        ),
+        ("PATCH", format!("{group}/rules"), Some(json!({ "posting": "nobody" })), 422, "bad_request"),
+    ] {
+        let answer = agent.ask(method, &path, body);
+        let found = answer.json();
+        assert_eq!((answer.status, found["code"].as_str()), (status, Some(code)), "{method} {path}: {answer:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Coming into a group by a link: at once, with an admin's approval, and not at all.
 
-use crate::group::{knows, texts};
-use crate::world::{ANNA, BRAM, CARLA, DORA, World, until};
+use crate::group::{has, knows, texts};
+use crate::world::{ANNA, BRAM, CARLA, DORA, World};
 
 fn link(world: &World, args: &[&str]) -> String {
     let made = world.json(ANNA, &[&["group", "invite", "Cinema"], args].concat());
@@ -30,7 +30,7 @@ fn a_link_lets_people_in_at_once_until_it_is_revoked() {
     world.ok(CARLA, &["send", "Cinema", "hello, all", "--wait", "sent"]);
     bram.message("message", "hello, all");
     assert_eq!(texts(&world, CARLA, "Cinema"), ["hello, all"], "nothing from before");
-    until("Anna has it", || texts(&world, ANNA, "Cinema") == ["before Carla", "hello, all"]);
+    has(&world, ANNA, "Cinema", &["before Carla", "hello, all"]);
 
     // Links are for admins to make and to revoke.
     let complaint = world.fails(CARLA, &["group", "invite", "Cinema"]);

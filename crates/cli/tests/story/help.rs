@@ -24,7 +24,9 @@ fn every_command_explains_itself() {
         let ended = world.run(&[path, &["--help"]].concat());
         assert_eq!(ended.code, Some(0));
         let name = path.join(" ");
-        assert!(ended.stdout.contains("Example"), "{name} --help has no example");
+        // Who only lists others leaves the examples to them.
+        let is_list = !listed(&ended.stdout).is_empty();
+        assert!(is_list || ended.stdout.contains("Example"), "{name} --help has no example");
         all.push_str(&format!("\n======== tidings {name} --help\n\n{}", ended.stdout));
         ended.stdout
     };

@@ -3,10 +3,29 @@
 use super::{Patience, invite, look, settled, unexpected};
 use crate::Common;
 use crate::command::open;
+use crate::driver::Handle;
 use crate::failure::Failure;
 use crate::show::{out, text};
 use clap::Args;
-use tidings_client::{Command, Peer, Reply};
+use std::time::Duration;
+use tidings_client::{Command, Peer, Reply, view};
+use tidings_proto::id::ConversationId;
+use tokio::time::{Instant, timeout_at};
+
+/// The name comes from the members, a moment later if one of them is there.
+const NAME_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The group, with its name if that comes soon.
+async fn named(handle: &Handle, conversation: ConversationId) -> Result<view::Group, Failure> {
+    let mut news = handle.listen();
+    let give_up = Instant::now() + NAME_TIMEOUT;
+    loop {
+        let group = look(handle, Peer::Conversation(conversation)).await?;
+        if group.name.is_some() || !matches!(timeout_at(give_up, news.next()).await, Ok(Some(_))) {
+            return Ok(group);
+        }
+    }
+}
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -45,8 +64,7 @@ impl Join {
             if self.json {
                 return out::json(&serde_json::json!({ "joined": true, "id": conversation.to_string() }));
             }
-            let group = look(&handle, Peer::Conversation(conversation)).await?;
-            // The name comes from the members, perhaps a moment later.
+            let group = named(&handle, conversation).await?;
             let name = group.name.map_or("the group".to_owned(), |name| text::line(&name));
             out::line(&format!("You are in {name}, with {} members.", group.members.len()))?;
             out::line(&format!("Id: {conversation}"))
