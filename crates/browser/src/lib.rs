@@ -1,6 +1,6 @@
 //! The client core's door for browsers: WebAssembly that lives in a dedicated worker (web/src/worker).
 //!
-//! No logic is in here. [`Core`] takes an input and gives back the outputs, as `tidings_client::Client::handle` does;
+//! No logic is in here. `Core` takes an input and gives back the outputs, as `tidings_client::Client::handle` does;
 //! the worker carries them out. Commands, replies and events cross as JSON, in the same types as everywhere; frames
 //! cross as the CBOR bytes that the socket carries.
 //!
