@@ -14,7 +14,7 @@ Examples:
   tidings --as +31612345678 chat +31687654321
   tidings chat Cinema                                  a group, by its name
 
-Type a message and press Enter. /help in the chat shows the rest: replies, reactions, polls, pins and much more.
+Type a message and press Enter. /help in the chat shows the rest: replies, reactions, edits, message info, groups.
 Ticks: ◷ stored on this device, ✓ on the server's disk, ✓✓ on the others' devices, blue ✓✓ seen.
 It works without a network too: what you write is sent as soon as there is one.")]
 pub struct Chat {

@@ -19,8 +19,8 @@ Examples:
   tidings info Cinema 12
   tidings info +31687654321 12 --json
 
-Only of your own messages; `tidings history` shows their numbers. Read is shown for those who share that they read
-(`tidings privacy`), and only if you share it too.")]
+Only of your own messages; `tidings history` shows their numbers. Times are the server's; where one is absent,
+it happened while this device could not learn when.")]
 pub struct Info {
     /// Which conversation: a number, a group's name, or an id
     with: Target,

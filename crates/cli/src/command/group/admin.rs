@@ -15,8 +15,8 @@ Examples:
   tidings group admin Cinema +31687654321
   tidings group admin Cinema Bram --off
 
-Admins add, remove and ban, make links, change the rules, and delete what others said. A group has at least one: the
-last one who leaves passes it on to who is there longest.")]
+Admins add, remove and ban, make links, and change the rules. A group has at least one: the last one who leaves passes
+it on to who is there longest.")]
 pub struct Admin {
     /// Which group: its name or id
     group: Target,
