@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: two people talk by themselves, with the real binary, while one goes offline and the server is
-//! killed. It prints what happens, and fails if anything is not as it should be.
+//! killed; then they make a group. It prints what happens, and fails if anything is not as it should be.
 
+mod group;
 mod stage;
 
 use stage::{Result, Running, Stage, Wrong};
@@ -75,6 +76,7 @@ impl Play {
         cast = self.bram_goes_away(cast)?;
         cast = self.the_server_is_killed(cast)?;
         self.they_compare()?;
+        self.they_make_a_group(&cast)?;
         drop(cast);
         self.tell("Everything as promised: nothing lost, nothing doubled, nothing out of order.");
         Ok(())
@@ -87,18 +89,21 @@ impl Play {
             self.stage.address,
             self.stage.folder().display()
         ));
-        for (name, phone) in [("Anna", ANNA), ("Bram", BRAM)] {
-            let mut registering = self.stage.start(&["register", phone, "--name", name])?;
-            let (line, _) = server.wait(|line| line.contains(&format!("SMS to {phone}")))?;
-            let code: String =
-                line.rsplit(' ').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
-            registering.type_in(&format!("{code}\n"))?;
-            registering.end(&["register", phone])?;
-            self.tell(&format!("{name} registers {phone} with the code {code} from the server's console."));
-        }
+        self.register(&server, "Anna", ANNA)?;
+        self.register(&server, "Bram", BRAM)?;
         let (anna, bram) = (self.listen(ANNA)?, self.listen(BRAM)?);
         self.tell("Both are online, each with keys of their own.");
         Ok(Cast { server, anna, bram })
+    }
+
+    fn register(&self, server: &Running, name: &str, phone: &str) -> Result<()> {
+        let mut registering = self.stage.start(&["register", phone, "--name", name])?;
+        let (line, _) = server.wait(|line| line.contains(&format!("SMS to {phone}")))?;
+        let code: String = line.rsplit(' ').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+        registering.type_in(&format!("{code}\n"))?;
+        registering.end(&["register", phone])?;
+        self.tell(&format!("{name} registers {phone} with the code {code} from the server's console."));
+        Ok(())
     }
 
     fn they_talk(&mut self, cast: &Cast) -> Result<()> {
