@@ -295,7 +295,16 @@ impl Device {
         let id = request.id;
         let line = format!("{:?} {}", request.method, crate::story::without_ids(&request.path));
         self.world.spawn(async move {
-            let answer = device.link.exchange(device.world.server.http(request)).await;
+            // A refresh of a process that has died stays away from the server: if it came after its successor had used a
+            // newer token, it would be reuse, which is to log the device out. Everything else may come late.
+            let is_refresh = request.path == "/v1/oauth/token";
+            let work = async {
+                if is_refresh && !device.is_in(run) {
+                    return None;
+                }
+                device.world.server.http(request).await
+            };
+            let answer = device.link.exchange(work).await;
             match &answer {
                 Some((status, _)) => device.tell(format!("{line}: {status}")),
                 None => device.tell(format!("{line}: lost")),

@@ -50,8 +50,7 @@ pub async fn post(
         return counted(&server.store, me.device).await;
     }
     let mut rows = stock(&server.store, me.device).await?;
-    let mut batch =
-        Batch::new(Family::Keys, me.device.as_bytes()).put(Table::DeviceKey, UPLOAD_ROW, upload.to_vec());
+    let mut batch = Batch::new(Family::Keys, me.device.as_bytes()).put(Table::DeviceKey, UPLOAD_ROW, upload.to_vec());
     for package in body.packages {
         // Named by their hash, so one that comes twice is there once.
         let row: [u8; 32] = Sha256::digest(package.as_slice()).into();
