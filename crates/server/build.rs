@@ -19,7 +19,7 @@ fn main() {
     for file in &files {
         let name = file.strip_prefix(&dist).expect("it was found there").to_string_lossy().replace('\\', "/");
         let small = file.with_file_name(format!("{}.br", file.file_name().unwrap_or_default().to_string_lossy()));
-        let small = small.exists().then(|| format!("Some(include_bytes!({small:?}))")).unwrap_or("None".into());
+        let small = if small.exists() { format!("Some(include_bytes!({small:?}))") } else { "None".into() };
         writeln!(list, "    Asset {{ name: {name:?}, bytes: include_bytes!({file:?}), brotli: {small} }},")
             .expect("writing to a string does not fail");
     }

@@ -41,7 +41,7 @@ fn commit() -> Commit {
 pub fn entries() -> Vec<Entry> {
     let bodies = [
         Body::Message { payload: vec![4; 20].into(), silent: true },
-        Body::Commit { payload: vec![5; 8].into(), change: change() },
+        Body::Commit { payload: vec![5; 8].into(), change: Box::new(change()) },
         Body::Welcome { conversation: CONVERSATION, commit: message_id(), payload: vec![6; 8].into() },
     ];
     let entry = |body| Entry {

@@ -35,6 +35,7 @@ pub enum HttpOutcome {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few at a time, and each is carried out at once")]
 pub enum Output {
     /// Open the live connection (`GET /v1/socket`), once; ends a former one.
     Connect,

@@ -49,7 +49,7 @@ pub enum Body {
         silent: bool,
     },
     /// An MLS commit as PublicMessage (RFC 9420 section 12.4), and in clear what it does to the membership.
-    Commit { payload: Payload, change: Change },
+    Commit { payload: Payload, change: Box<Change> },
     /// Only in an inbox: an MLS Welcome (RFC 9420 section 12.4.3.1). It counts once the conversation's log has the
     /// commit with the id `commit`; if another commit won that epoch, the welcome is void.
     Welcome { conversation: ConversationId, commit: MessageId, payload: Payload },

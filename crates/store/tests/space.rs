@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tidings_proto::entry::{Body, Change, Sender};
+use tidings_proto::entry::{Body, Sender};
 use tidings_proto::id::{AccountId, DeviceId, LogId, MessageId};
 use tidings_store::log::{Head, Log, NewEntry};
 use tidings_store::{ManualClock, Store, census};
@@ -18,7 +18,7 @@ async fn fill(log: &Log, id: LogId, now_ms: u64) -> Head {
     let mut head = Head::default();
     for number in 0..=MESSAGES {
         let body = match number {
-            0 => Body::Commit { payload: Default::default(), change: Change::default() },
+            0 => Body::Commit { payload: Default::default(), change: Box::default() },
             _ => Body::Message { payload: vec![number as u8; MESSAGE_BYTES].into(), silent: false },
         };
         let mut random = [0; 10];

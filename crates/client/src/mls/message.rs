@@ -114,7 +114,7 @@ impl Mls {
                 Ok(Processed::Message { sender, plaintext: message.into_bytes() })
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                self.accept(connection, conversation, row, group, author, *staged, declared).map(Processed::Commit)
+                self.accept(connection, conversation, (row, group), author, *staged, declared).map(Processed::Commit)
             }
             ProcessedMessageContent::OwnPrivateMessage => {
                 self.hand_back(conversation, &row, group);
@@ -134,8 +134,7 @@ impl Mls {
         &self,
         connection: &Connection,
         conversation: ConversationId,
-        row: Row,
-        mut group: MlsGroup,
+        (row, mut group): (Row, MlsGroup),
         author: Author,
         staged: StagedCommit,
         declared: Option<Declared<'_>>,

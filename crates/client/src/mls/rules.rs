@@ -32,7 +32,7 @@ pub struct Declared<'a> {
 impl Mls {
     /// The rules of a group, as its MLS state has them.
     pub fn group_rules(&self, connection: &Connection, conversation: ConversationId) -> Result<GroupRules, MlsError> {
-        self.ask(connection, conversation, |group| of_group(group))
+        self.ask(connection, conversation, of_group)
     }
 
     /// Shows that this device's account leaves now.

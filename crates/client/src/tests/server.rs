@@ -440,7 +440,8 @@ impl TestServer {
                 self.push(inbox, sender, id, body);
             }
         }
-        let placed = self.append(device, conversation, message_id, epoch, Body::Commit { payload, change })?;
+        let placed =
+            self.append(device, conversation, message_id, epoch, Body::Commit { payload, change: Box::new(change) })?;
         if !known {
             self.logs.get_mut(&id).unwrap().group_info = Some(group_info);
         }

@@ -47,7 +47,7 @@ impl TestServer {
         if change.create.is_some() {
             self.logs.get_mut(&id).unwrap().members = BTreeSet::from([author.account]);
         }
-        let placed = self.push(id, author, message_id, Body::Commit { payload, change });
+        let placed = self.push(id, author, message_id, Body::Commit { payload, change: Box::new(change) });
         self.logs.get_mut(&id).unwrap().members = members;
         Ok(placed)
     }

@@ -97,7 +97,13 @@ pub async fn sent_before(
 pub async fn append(server: &Arc<Server>, lane: &Arc<Lane>, sender: Sender, commit: Commit) -> Result<Sent> {
     let Commit { conversation, message_id, epoch, payload, change, .. } = commit;
     // Commits are kept for ever; see `retention_ms`.
-    let entry = NewEntry { message_id, sender, epoch, body: Body::Commit { payload, change }, expires_in_ms: None };
+    let entry = NewEntry {
+        message_id,
+        sender,
+        epoch,
+        body: Body::Commit { payload, change: Box::new(change) },
+        expires_in_ms: None,
+    };
     let (answer, answered) = oneshot::channel();
     lane.append_checked(server, entry, Reply::Call(answer))?;
     let answer = answered.await.map_err(|_| lost())?;

@@ -305,7 +305,7 @@ mod tests {
 
     fn change(create: Option<ConversationKind>, added: &[Sender], removed: &[Sender]) -> Body {
         let change = Change { create, added: added.to_vec(), removed: removed.to_vec(), ..Change::default() };
-        Body::Commit { payload: Default::default(), change }
+        Body::Commit { payload: Default::default(), change: Box::new(change) }
     }
 
     async fn filled(log: &Log, id: LogId, bodies: Vec<Body>) -> Head {

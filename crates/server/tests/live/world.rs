@@ -155,7 +155,7 @@ impl World {
     /// Appends a commit that nobody checks.
     pub async fn append_commit(&self, conversation: ConversationId, sender: Sender, epoch: u64, change: Change) {
         let lane = self.server.lanes.open(&self.server, conversation.into()).await.unwrap();
-        let body = Body::Commit { payload: payload("commit"), change };
+        let body = Body::Commit { payload: payload("commit"), change: Box::new(change) };
         let entry = NewEntry { message_id: id(), sender, epoch, body, expires_in_ms: None };
         let (answer, answered) = tokio::sync::oneshot::channel();
         lane.append_checked(&self.server, entry, Reply::Call(answer)).unwrap();

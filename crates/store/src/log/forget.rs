@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::store::Store;
-    use tidings_proto::entry::{Body, Change, Sender};
+    use tidings_proto::entry::{Body, Sender};
     use tidings_proto::id::{AccountId, DeviceId, MessageId};
 
     #[tokio::test]
@@ -67,7 +67,7 @@ mod tests {
         for number in 0..700_u64 {
             let is_commit = number % 100 == 0;
             let body = if is_commit {
-                Body::Commit { payload: Default::default(), change: Change::default() }
+                Body::Commit { payload: Default::default(), change: Box::default() }
             } else {
                 Body::Message { payload: Default::default(), silent: false }
             };

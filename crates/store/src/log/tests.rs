@@ -5,7 +5,6 @@ use crate::clock::ManualClock;
 use crate::engine::memory::{CommitLatency, MemoryDisk};
 use proptest::prelude::*;
 use std::time::Duration;
-use tidings_proto::entry::Change;
 use tidings_proto::id::AccountId;
 use tidings_proto::payload::Payload;
 
@@ -31,7 +30,7 @@ fn new_entry(id: u8, epoch: u64) -> NewEntry {
 }
 
 fn new_commit(id: u8, epoch: u64) -> NewEntry {
-    let body = Body::Commit { payload: Payload::from(vec![id]), change: Change::default() };
+    let body = Body::Commit { payload: Payload::from(vec![id]), change: Box::default() };
     NewEntry { body, ..new_entry(id, epoch) }
 }
 
