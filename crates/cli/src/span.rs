@@ -25,7 +25,7 @@ impl FromStr for Span {
         let number: u64 = text[..text.len() - unit.len_utf8()].trim().parse().map_err(|_| wrong())?;
         let (_, _, seconds) = UNITS.iter().find(|(sign, ..)| sign.starts_with(unit)).ok_or_else(wrong)?;
         match number.checked_mul(*seconds) {
-            Some(0) => Err("it has to last some time; `off` turns it off where that is possible".into()),
+            Some(0) => Err("it has to last some time".into()),
             Some(all) => Ok(Self(all)),
             None => Err("nothing lasts that long".into()),
         }
@@ -40,21 +40,6 @@ impl fmt::Display for Span {
         let (_, name, seconds) = UNITS.iter().find(fits).unwrap_or(&UNITS[4]);
         let number = self.0 / seconds;
         write!(f, "{number} {name}{}", if number == 1 { "" } else { "s" })
-    }
-}
-
-/// A span, or `off`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpanOrOff(pub Option<Span>);
-
-impl FromStr for SpanOrOff {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "off" => Ok(Self(None)),
-            text => text.parse().map(|span| Self(Some(span))).map_err(|why| format!("{why}, or off")),
-        }
     }
 }
 
@@ -75,7 +60,6 @@ mod tests {
             assert_eq!(text.parse(), Ok(Span(seconds)), "{text}");
             assert_eq!(Span(seconds).to_string(), shown);
         }
-        assert_eq!("off".parse(), Ok(SpanOrOff(None)));
         for wrong in ["", "7", "d", "7y", "0s", "99999999999999999999w", "9999999999999999w", "7ß", "-1d"] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong}");
         }

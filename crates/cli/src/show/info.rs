@@ -43,9 +43,12 @@ impl From<&view::Seen> for Seen {
     }
 }
 
+/// What it is called, who is there, and since when.
+type Stage = (&'static str, fn(&view::Seen) -> bool, fn(&view::Seen) -> Option<u64>);
+
 /// Lines for people: who read it, who has it, who does not.
 pub fn human(info: &view::MessageInfo, zone: &TimeZone) -> Vec<String> {
-    let stages: [(&str, fn(&view::Seen) -> bool, fn(&view::Seen) -> Option<u64>); 3] = [
+    let stages: [Stage; 3] = [
         ("Read by", |seen| seen.read, |seen| seen.read_ms),
         ("Delivered to", |seen| seen.delivered && !seen.read, |seen| seen.delivered_ms),
         ("Not delivered yet to", |seen| !seen.delivered && !seen.read, |_| None),
