@@ -3,10 +3,11 @@
 //! * [`command`]: one file per subcommand. * [`profile`]: the accounts on this machine. * [`driver`]: carries out what
 //!   the client core asks for (sockets, HTTP, timers), and lets several processes share one account.
 //! * [`show`]: how things look as text and as JSON. * [`chat`]: the terminal chat. * [`agent`]: the local HTTP API.
-//! * [`mod@bench`]: the benchmarks. * [`failure`]: why a command ends without success.
+//! * [`admin`]: for whoever runs a server. * [`mod@bench`]: the benchmarks. * [`failure`]: why a command ends without success.
 //! * [`feed`]: news for programs. * [`person`]: phone numbers. * [`target`]: how conversations are named. * [`span`]:
 //!   how long things last. * [`open_files`]: how many connections may be open.
 
+mod admin;
 mod agent;
 mod bench;
 mod chat;
@@ -100,6 +101,8 @@ enum Command {
     Logout(command::logout::Logout),
     /// Serve a local HTTP API for scripts, in plain JSON
     Agent(command::agent::Agent),
+    /// Look after a server, on its own machine
+    Admin(admin::Admin),
     /// Measure a server
     Bench(bench::Args),
 }
@@ -145,6 +148,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Status(it) => it.run(&common).await,
             Command::Logout(it) => it.run(&common).await,
             Command::Agent(it) => it.run(&common).await,
+            Command::Admin(it) => it.run(),
             Command::Bench(_) => unreachable!("was run above"),
         }
     });

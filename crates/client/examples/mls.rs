@@ -64,7 +64,9 @@ fn main() {
     println!("{:<58} {:>8} bytes", "group info", bundle.group_info.len());
     a.call(|mls, tx| mls.merge_pending(tx, conversation));
     measure("join by welcome, in memory", 1, || {
-        b.call(|mls, tx| mls.join(tx, conversation, ConversationKind::Direct, bundle.welcomes[0].payload.as_slice(), None))
+        b.call(|mls, tx| {
+            mls.join(tx, conversation, ConversationKind::Direct, bundle.welcomes[0].payload.as_slice(), None)
+        })
     });
 
     let messages: Vec<Vec<u8>> = measure("encrypt, in one transaction", MESSAGES, || {

@@ -2,11 +2,14 @@
 //!
 //! The server under test is a process of its own ([`target`]), so that its CPU and memory are told apart from the
 //! client's; the figures are the kernel's ([`machine`]). People sign up over HTTP ([`people`]) with codes from the SMS
-//! webhook ([`sms`]), connect over WebSockets ([`socket`]) and exchange opaque payloads ([`traffic`], [`drain`]); every
-//! message is checked while it is measured. `docs/benchmarks.md` says what each benchmark covers and what not.
+//! webhook ([`sms`]), connect over WebSockets ([`socket`]) and exchange opaque payloads ([`traffic`], [`drain`], [`crowd`] in a
+//! group that [`founding`] makes); every message is checked while it is measured. `docs/benchmarks.md` says what each benchmark covers and what not.
 
+mod crowd;
 mod drain;
 mod error;
+mod founding;
+mod group;
 mod idle;
 mod machine;
 mod one_to_one;
@@ -14,6 +17,7 @@ mod people;
 mod report;
 mod sms;
 mod socket;
+mod storm;
 mod target;
 mod traffic;
 
@@ -32,6 +36,10 @@ pub struct Args {
 enum Which {
     /// Messages between pairs of people: throughput, latency, server CPU per message, draining of offline messages
     OneToOne(one_to_one::OneToOne),
+    /// One message to many online members: deliveries per second, server CPU per delivery, time to the last member
+    Group(group::Group),
+    /// Everybody comes back at once and catches up: time, server CPU and memory
+    Storm(storm::Storm),
     /// Connections that do nothing: server memory per connection
     Idle(idle::Idle),
 }
@@ -47,6 +55,8 @@ fn run_which(which: Which) -> Result<()> {
     local.block_on(&runtime, async {
         match which {
             Which::OneToOne(it) => show(it.run(), it.target.json).await,
+            Which::Group(it) => show(it.run(), it.target.json).await,
+            Which::Storm(it) => show(it.run(), it.target.json).await,
             Which::Idle(it) => show(it.run(), it.target.json).await,
         }
     })

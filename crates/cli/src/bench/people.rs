@@ -34,7 +34,7 @@ pub struct Person {
 }
 
 impl Person {
-    fn sender(&self) -> Sender {
+    pub fn sender(&self) -> Sender {
         Sender { account: self.account, device: self.device }
     }
 }
@@ -100,14 +100,19 @@ impl<'a> People<'a> {
 
     /// Makes a conversation of each two neighbours.
     pub async fn pair_up(&self, people: Vec<Person>) -> Result<Vec<Pair>> {
-        let count = people.len() / 2;
-        let twos: Vec<(Person, Person)> = {
-            let mut people = people.into_iter();
-            std::iter::from_fn(|| Some((people.next()?, people.next()?))).collect()
-        };
-        let pairs: Vec<Pair> =
-            stream::iter(twos).map(|(from, to)| self.create(from, to)).buffered(PARALLEL).try_collect().await?;
-        progress("conversations", count, count);
+        let mut people = people.into_iter();
+        self.pair(std::iter::from_fn(|| Some((people.next()?, people.next()?))).collect()).await
+    }
+
+    /// Makes a conversation of each two.
+    pub async fn pair(&self, twos: Vec<(Person, Person)>) -> Result<Vec<Pair>> {
+        let count = twos.len();
+        let mut pairs = Vec::with_capacity(count);
+        let mut making = stream::iter(twos).map(|(from, to)| self.create(from, to)).buffered(PARALLEL);
+        while let Some(pair) = making.try_next().await? {
+            pairs.push(pair);
+            progress("conversations", pairs.len(), count);
+        }
         Ok(pairs)
     }
 
@@ -138,7 +143,13 @@ impl<'a> People<'a> {
     }
 
     /// Repeats what the server asks to repeat.
-    async fn request(&self, method: Method, path: &str, token: Option<&str>, body: &impl Serialize) -> Result<Vec<u8>> {
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>> {
         let mut repeats = 0;
         loop {
             let mut request = self.http.request(method.clone(), format!("{}/v1/{path}", self.target.base)).json(body);

@@ -1,6 +1,7 @@
 //! A WebSocket client that costs little: small buffers, and frames that are written together leave together.
 
 use super::error::{BenchError, Doing, Result};
+use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -90,6 +91,30 @@ impl Socket {
         self.flush().await
     }
 
+    pub async fn feed_bytes(&mut self, frame: Bytes) -> Result<()> {
+        self.stream.feed(Message::Binary(frame)).await.server("writing to a connection")
+    }
+
+    /// The next frame as it came.
+    pub async fn next_bytes(&mut self) -> Result<Bytes> {
+        loop {
+            let message = self.stream.next().await;
+            if let Some(bytes) = Self::bytes(message)? {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// The next frame as it came, if it has arrived already.
+    pub fn ready_bytes(&mut self) -> Result<Option<Bytes>> {
+        while let Some(message) = self.stream.next().now_or_never() {
+            if let Some(bytes) = Self::bytes(message)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
     /// The next frame.
     pub async fn next(&mut self) -> Result<ServerFrame> {
         loop {
@@ -113,8 +138,9 @@ impl Socket {
     fn frame(
         message: Option<std::result::Result<Message, tokio_tungstenite::tungstenite::Error>>,
     ) -> Result<Option<ServerFrame>> {
-        match message {
-            Some(Ok(Message::Binary(bytes))) => match from_cbor(&bytes) {
+        match Self::bytes(message)? {
+            None => Ok(None),
+            Some(bytes) => match from_cbor(&bytes) {
                 Ok(ServerFrame::Goodbye { code, detail, .. }) => {
                     Err(BenchError::Server(format!("it said goodbye: {}: {detail}", code.as_str())))
                 }
@@ -124,6 +150,14 @@ impl Socket {
                 Ok(frame) => Ok(Some(frame)),
                 Err(error) => Err(BenchError::Broken(format!("a frame does not decode: {error}"))),
             },
+        }
+    }
+
+    fn bytes(
+        message: Option<std::result::Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Result<Option<Bytes>> {
+        match message {
+            Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
             Some(Ok(Message::Text(_))) => Err(BenchError::Broken("a text frame on a CBOR connection".into())),
             Some(Ok(Message::Close(frame))) => Err(BenchError::Server(format!("it closed a connection: {frame:?}"))),

@@ -16,10 +16,7 @@ const NEVER_CACHED: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
 const OPENMETRICS: (HeaderName, &str) = (CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 pub fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/healthz", get(live))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).route("/metrics", get(metrics))
 }
 
 async fn live() -> impl IntoResponse {
