@@ -156,9 +156,52 @@ pub enum Command {
         group: Peer,
     },
 
+    /// To find it again; only oneself knows. → `Reply::Done`, as with all that one keeps about chats for oneself.
+    Star {
+        message: MessageId,
+        on: bool,
+    },
+    /// The starred messages, of one conversation or of all; starred last first. → `Reply::Messages`
+    Starred {
+        of: Option<Peer>,
+    },
+    /// At the top of the chat, for everybody in it. In a group for those who may edit it. → `Reply::Queued`
+    Pin {
+        message: MessageId,
+        on: bool,
+    },
+    /// The pinned messages, pinned last first. → `Reply::Messages`
+    Pinned {
+        of: Peer,
+    },
+    /// Nothing rings until then; `None` unmutes, [`view::FOR_EVER_MS`] is for ever.
+    Mute {
+        of: Peer,
+        until_ms: Option<u64>,
+    },
+    /// Out of sight until a new message comes; of a muted conversation for good.
+    Archive {
+        of: Peer,
+        on: bool,
+    },
+    /// At the top of one's own list; a few of them, [`view::PINNED_CONVERSATIONS_MAX`].
+    PinConversation {
+        of: Peer,
+        on: bool,
+    },
+    /// To come back to it; reading on ends it.
+    MarkUnread {
+        of: Peer,
+    },
+    /// What was written and not sent; empty throws it away.
+    SetDraft {
+        of: Peer,
+        text: String,
+    },
+
     /// → `Reply::Status`
     Status,
-    /// Most recently active first. → `Reply::Conversations`
+    /// Pinned first, then most recently active first; the archived ones too. → `Reply::Conversations`
     Conversations,
     /// Ascending; the newest `limit` before `before`, or the newest of all. → `Reply::Messages`
     Messages {

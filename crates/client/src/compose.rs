@@ -7,7 +7,7 @@ use crate::create;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::group;
-use crate::message::{self, Found, Kind, New};
+use crate::message::{self, Found, Kind, New, pin};
 use crate::outbox;
 use crate::step::{Step, Stop};
 use tidings_proto::entry::ConversationKind;
@@ -84,6 +84,22 @@ pub(crate) fn delete(step: &mut Step<'_>, with: With, message: MessageId) -> Res
         return Err(not_allowed("only one's own messages can be deleted for everyone"));
     }
     change(step, with, message, &Content::Delete { of })
+}
+
+/// For everybody in the chat.
+pub(crate) fn pin(step: &mut Step<'_>, message: MessageId, on: bool) -> Result<Reply, Stop> {
+    let found = message::find(step.tx, message)?.ok_or(ClientError::NoSuchMessage)?;
+    let row = conversation::find(step.tx, found.conversation)?.ok_or(ClientError::NoSuchConversation)?;
+    if !pin::can_be(found.kind) {
+        return Err(not_allowed("this message cannot be pinned"));
+    }
+    let me = step.me()?.sender.account;
+    if !pin::may(step.tx, row.conversation, me)? {
+        return Err(not_allowed("only admins may pin messages in this group"));
+    }
+    let (of, _) = target(step, row.conversation, message)?;
+    let with = With { account: row.account, conversation: row.conversation };
+    change(step, with, message, &Content::Pin { of, on })
 }
 
 fn change(step: &mut Step<'_>, with: With, target: MessageId, content: &Content) -> Result<Reply, Stop> {

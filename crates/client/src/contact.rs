@@ -257,7 +257,14 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::SafetyNumber { who }
         | Command::MarkVerified { who }
         | Command::Resolve { who } => Some(who),
-        Command::Messages { of, .. } => Some(of),
+        Command::Messages { of, .. }
+        | Command::Starred { of: Some(of) }
+        | Command::Pinned { of }
+        | Command::Mute { of, .. }
+        | Command::Archive { of, .. }
+        | Command::PinConversation { of, .. }
+        | Command::MarkUnread { of }
+        | Command::SetDraft { of, .. } => Some(of),
         _ => None,
     }
 }

@@ -19,12 +19,13 @@
 //! * Inside, from the door downwards. `perform`: every command finds its room. `session`: the live connection.
 //!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `compose`, `outbox`:
 //!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
-//!   people. `block`: whom one does not want to hear. `signal`: typing. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
+//!   people. `block`: whom one does not want to hear. `signal`: typing. `chat_state`: what one keeps about chats for oneself. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
 
 mod account;
 mod block;
 mod catch_up;
+mod chat_state;
 pub mod client;
 pub mod command;
 mod compose;

@@ -2,6 +2,7 @@
 
 use crate::account;
 use crate::block;
+use crate::chat_state;
 use crate::command::{Command, Reply};
 use crate::compose::{self, With};
 use crate::contact::{self, Resolved};
@@ -40,6 +41,9 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
             Ok(Some(Reply::Message(message)))
         }
         Command::MessageInfo { message } => view::info::ask(step, id, message),
+        Command::Star { message, on } => chat_state::command::star(step, message, on).map(Some),
+        Command::Starred { of: None } => view::kept::starred(step, None).map(Some),
+        Command::Pin { message, on } => compose::pin(step, message, on).map(Some),
         other if group::command::is_one(&other) => group::command::perform(step, id, other),
         other => {
             let Some(peer) = contact::peer(&other) else { return Ok(None) };
@@ -93,6 +97,13 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
             }
             Reply::Messages(view::message::page(step, conversation, before, limit)?)
         }
+        Command::Starred { .. } => view::kept::starred(step, Some(conversation))?,
+        Command::Pinned { .. } => view::kept::pinned(step, conversation)?,
+        Command::Mute { until_ms, .. } => chat_state::command::mute(step, with, until_ms)?,
+        Command::Archive { on, .. } => chat_state::command::archive(step, with, on)?,
+        Command::PinConversation { on, .. } => chat_state::command::pin(step, with, on)?,
+        Command::MarkUnread { .. } => chat_state::command::mark_unread(step, with)?,
+        Command::SetDraft { text, .. } => chat_state::command::draft(step, with, text)?,
         Command::Register { .. }
         | Command::Login { .. }
         | Command::Logout
@@ -100,6 +111,8 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Conversations
         | Command::Message { .. }
         | Command::MessageInfo { .. }
+        | Command::Star { .. }
+        | Command::Pin { .. }
         | Command::CreateGroup { .. }
         | Command::AddMembers { .. }
         | Command::RemoveMembers { .. }

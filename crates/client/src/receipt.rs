@@ -8,6 +8,7 @@
 //!   like a first word.
 //! * The others' watermarks are the ticks: a message is delivered or read when the lowest of them has passed it.
 
+use crate::chat_state;
 use crate::conversation::{self, Row};
 use crate::event::Event;
 use crate::http::{self, Answer, Failure};
@@ -122,6 +123,7 @@ pub(crate) fn mark_read(step: &mut Step<'_>, conversation: ConversationId, up_to
     let found = message::find(step.tx, up_to)?.filter(|found| found.conversation == conversation);
     let found = found.ok_or(crate::error::ClientError::NoSuchMessage)?;
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
+    chat_state::seen(step, conversation)?;
     // What is not sent yet stands below everything that came.
     let seq = found.seq.unwrap_or(row.cursor).min(row.cursor);
     if seq <= row.read {

@@ -51,6 +51,11 @@ pub enum Content {
     Delete {
         of: Target,
     },
+    /// Pins a message for everybody, or takes it off.
+    Pin {
+        of: Target,
+        on: bool,
+    },
     /// How the sender may be called and reached. The number is a claim: whoever shows it asks the server first.
     Profile {
         phone: Option<String>,
@@ -98,8 +103,7 @@ const KIND_DELETE: u64 = 4;
 const KIND_PROFILE: u64 = 5;
 const KIND_GROUP_PROFILE: u64 = 6;
 const KIND_PROFILE_REQUEST: u64 = 7;
-/// The newest kind that this version knows.
-const KIND_MAX: u64 = KIND_PROFILE_REQUEST;
+const KIND_PIN: u64 = 20;
 
 /// The map. The order of the fields is the order of the bytes.
 #[derive(Serialize, Deserialize)]
@@ -124,6 +128,8 @@ struct Wire {
     picture: Option<String>,
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     timer_s: Option<u64>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    on: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,6 +168,7 @@ impl Content {
             description: None,
             picture: None,
             timer_s: None,
+            on: None,
         };
         match self {
             Self::Text { text, reply_to } => {
@@ -182,6 +189,11 @@ impl Content {
             Self::Delete { of } => {
                 wire.kind = KIND_DELETE;
                 wire.target = Some((*of).into());
+            }
+            Self::Pin { of, on } => {
+                wire.kind = KIND_PIN;
+                wire.target = Some((*of).into());
+                wire.on = Some(*on);
             }
             Self::Profile { phone, name } => {
                 wire.kind = KIND_PROFILE;
@@ -213,7 +225,7 @@ impl Content {
         if head.id != id {
             return Err(ContentError::OtherMessage);
         }
-        if !(KIND_TEXT..=KIND_MAX).contains(&head.kind) {
+        if !matches!(head.kind, KIND_TEXT..=KIND_PROFILE_REQUEST | KIND_PIN) {
             return Ok(Self::Unknown);
         }
         let wire: Wire = codec::from_cbor(map).map_err(|_| ContentError::Malformed)?;
@@ -225,6 +237,7 @@ impl Content {
             KIND_REACTION => Self::Reaction { to: about?, emoji: bounded(wire.emoji, EMOJI_MAX_BYTES)? },
             KIND_EDIT => Self::Edit { of: about?, text: text.ok_or(ContentError::Malformed)? },
             KIND_DELETE => Self::Delete { of: about? },
+            KIND_PIN => Self::Pin { of: about?, on: wire.on.unwrap_or(true) },
             KIND_GROUP_PROFILE => Self::GroupProfile {
                 name: bounded(wire.name, NAME_MAX_BYTES)?,
                 description: bounded(wire.description, DESCRIPTION_MAX_BYTES)?,

@@ -18,6 +18,8 @@ fn all() -> Vec<(&'static str, Content)> {
         ("edit", Content::Edit { of: target(), text: "hello!".into() }),
         ("delete", Content::Delete { of: target() }),
         ("profile", Content::Profile { phone: Some("+31612345678".into()), name: Some("Ann".into()) }),
+        ("pin", Content::Pin { of: target(), on: true }),
+        ("pin_taken_off", Content::Pin { of: target(), on: false }),
     ]
 }
 
@@ -98,6 +100,7 @@ fn parts_are_bounded_and_required() {
         description: None,
         picture: None,
         timer_s: None,
+        on: None,
     };
     let bytes = [&[VERSION][..], &codec::to_cbor(&nothing)].concat();
     assert_eq!(Content::decode(&bytes, id(1)), Err(ContentError::Malformed));
@@ -112,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_bytes_decode_or_not_but_never_panic(at in 0usize..80, to: u8, which in 0usize..7) {
+    fn damaged_bytes_decode_or_not_but_never_panic(at in 0usize..80, to: u8, which in 0usize..9) {
         let mut bytes = all()[which].1.encode(id(1));
         if let Some(byte) = bytes.get_mut(at) {
             *byte = to;

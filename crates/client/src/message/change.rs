@@ -1,10 +1,10 @@
-//! Edits, deletions and reactions: what changes a message that is there already.
+//! Edits, deletions, reactions and pins: what changes a message that is there already.
 //!
 //! The log's order decides. Each change is applied when its entry has a seq, on every device alike: the newest edit
 //! and the newest reaction of a person win, a deletion is for ever. One's own change that still waits in the outbox is
 //! laid over the message when it is shown (`view::message`), so nothing has to be undone if it fails.
 
-use super::{Found, Kind, find};
+use super::{Found, Kind, find, pin};
 use crate::content::Content;
 use crate::event::Event;
 use crate::step::{Done, Step};
@@ -25,7 +25,7 @@ pub(crate) fn apply(
 ) -> Done {
     let target = match content {
         Content::Reaction { to, .. } => to,
-        Content::Edit { of, .. } | Content::Delete { of } => of,
+        Content::Edit { of, .. } | Content::Delete { of } | Content::Pin { of, .. } => of,
         Content::Text { .. }
         | Content::Profile { .. }
         | Content::GroupProfile { .. }
@@ -44,6 +44,7 @@ pub(crate) fn apply(
             react(step, conversation, target.message, &found, author, emoji.as_deref().unwrap_or_default(), seq)?
         }
         Content::Edit { text, .. } => edit(step, target.message, &found, author, text, seq)?,
+        Content::Pin { on, .. } => pin::set(step, target.message, &found, author, *on, seq)?,
         _ => delete(step, target.message, &found, author)?,
     };
     if changed {

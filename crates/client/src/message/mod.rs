@@ -1,7 +1,9 @@
-//! The rows of messages. * [`change`]: edits, deletions and reactions.
+//! The rows of messages. * [`change`]: edits, deletions and reactions. * [`pin`]: pinned for everybody.
 
 pub(crate) mod change;
+pub(crate) mod pin;
 
+use crate::chat_state;
 use crate::content::{self, Content, ContentDigest, Target};
 use crate::conversation;
 use crate::db::schema::UNSENT;
@@ -83,6 +85,9 @@ pub(crate) fn insert(step: &mut Step<'_>, new: &New<'_>) -> Result<bool, Stop> {
         return Ok(false);
     }
     conversation::set_active(step.tx, new.conversation, new.time_ms)?;
+    if new.counts {
+        chat_state::came(step, new.conversation, new.seq)?;
+    }
     step.event(Event::MessageAdded { conversation: new.conversation, message: new.message, own });
     step.event(Event::ConversationChanged { conversation: new.conversation });
     Ok(true)

@@ -1,6 +1,7 @@
 //! Stories with whole clients over a server in memory.
 
 mod block;
+mod chat_state;
 mod faults;
 mod group_faults;
 mod groups;

@@ -1,9 +1,11 @@
 //! [`Conversation`]: the list, and how people are called in it.
 
 use super::{Conversation, message};
+use crate::chat_state::{self, Part};
 use crate::contact;
 use crate::conversation::{self, Row, Standing};
 use crate::group;
+use crate::message::pin;
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, params};
 use tidings_proto::entry::ConversationKind;
@@ -13,15 +15,17 @@ const SELF_CHAT_TITLE: &str = "Notes to yourself";
 /// Of a group whose profile did not come yet.
 const GROUP_TITLE: &str = "Group";
 
-/// Most recently active first.
+/// Pinned first, then most recently active first.
 pub(crate) fn list(step: &Step<'_>) -> Result<Vec<Conversation>, Stop> {
     let rows: Vec<ConversationId> = step
         .tx
         .prepare_cached(
-            "SELECT conversation FROM conversation WHERE account IS NOT NULL OR (kind = 1 AND joined = 1)
-             ORDER BY active_ms DESC, conversation",
+            "SELECT c.conversation FROM conversation c
+             LEFT JOIN chat_state p ON p.conversation = c.conversation AND p.part = ?1 AND p.message = x''
+             WHERE c.account IS NOT NULL OR (c.kind = 1 AND c.joined = 1)
+             ORDER BY p.value IS NULL, p.value DESC, c.active_ms DESC, c.conversation",
         )?
-        .query_map([], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
+        .query_map([Part::Pin as u8], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
         .collect::<Result<_, _>>()?;
     let mut conversations = Vec::with_capacity(rows.len());
     for conversation in rows {
@@ -39,6 +43,7 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
         Some(account) => contact::find(step.tx, account)?,
         None => None,
     };
+    let kept = chat_state::of(step, conversation)?;
     Ok(Conversation {
         conversation,
         kind: row.kind,
@@ -54,6 +59,12 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
         last: message::last(step, conversation)?,
         blocked: contact.as_ref().is_some_and(|contact| contact.blocked),
         verified: contact.as_ref().is_some_and(|contact| contact.verified),
+        pinned: kept.pinned,
+        archived: kept.archived,
+        muted_until_ms: kept.muted_until_ms,
+        marked_unread: kept.unread,
+        draft: kept.draft,
+        pins: pin::of(step.tx, conversation)?,
     })
 }
 
@@ -74,12 +85,18 @@ fn unread(tx: &Connection, conversation: ConversationId) -> Result<u64, Stop> {
         .query_row(params![conversation.as_bytes()], |row| row.get(0))?)
 }
 
-pub(super) fn unread_of_all(step: &Step<'_>) -> Result<u64, Stop> {
+/// Of all conversations that are not archived, and how many of them are in muted ones.
+pub(super) fn unread_of_all(step: &Step<'_>) -> Result<(u64, u64), Stop> {
     Ok(step
         .tx
         .prepare_cached(
-            "SELECT count(*) FROM conversation c JOIN message m ON m.conversation = c.conversation
-             WHERE m.counts = 1 AND m.own = 0 AND m.seq > c.read",
+            "SELECT count(*), count(*) FILTER (WHERE coalesce(mute.value, 0) > ?3)
+             FROM conversation c JOIN message m ON m.conversation = c.conversation
+             LEFT JOIN chat_state mute ON mute.conversation = c.conversation AND mute.part = ?1 AND mute.message = x''
+             LEFT JOIN chat_state away ON away.conversation = c.conversation AND away.part = ?2 AND away.message = x''
+             WHERE m.counts = 1 AND m.own = 0 AND m.seq > c.read AND away.value IS NULL",
         )?
-        .query_row([], |row| row.get(0))?)
+        .query_row(params![Part::Mute as u8, Part::Archive as u8, step.now_ms], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?)
 }

@@ -3,9 +3,10 @@
 use super::conversation::title;
 use super::notice;
 use super::{Body, Message, Position, Quote, Reaction, Tick};
+use crate::chat_state;
 use crate::content::Content;
 use crate::db::schema::UNSENT;
-use crate::message::Kind;
+use crate::message::{Kind, pin};
 use crate::receipt;
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -94,7 +95,8 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
     let mut reactions = reactions(step, &stored)?;
     let mut body = body(step.tx, &stored)?;
     let mut edited = stored.edited;
-    overlay(step, &stored, &mut body, &mut edited, &mut reactions)?;
+    let mut pinned = pin::is_pinned(step.tx, stored.conversation, stored.message)?;
+    overlay(step, &stored, &mut body, &mut edited, &mut reactions, &mut pinned)?;
     let deleted = body == Body::Deleted;
     Ok(Message {
         message: stored.message,
@@ -115,6 +117,8 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
         edited: edited && !deleted,
         tick: tick(step, &stored)?,
         failure: stored.failure,
+        starred: !deleted && chat_state::is_starred(step.tx, stored.conversation, stored.message)?,
+        pinned: pinned && !deleted,
         body,
     })
 }
@@ -149,6 +153,7 @@ fn overlay(
     body: &mut Body,
     edited: &mut bool,
     reactions: &mut Vec<Reaction>,
+    pinned: &mut bool,
 ) -> Result<(), Stop> {
     let waiting: Vec<(MessageId, Vec<u8>)> = step
         .tx
@@ -162,6 +167,7 @@ fn overlay(
                 *edited = true;
             }
             Ok(Content::Delete { .. }) => *body = Body::Deleted,
+            Ok(Content::Pin { on, .. }) => *pinned = on,
             Ok(Content::Reaction { emoji, .. }) => {
                 let account = step.me()?.sender.account;
                 reactions.retain(|reaction| reaction.account != account);

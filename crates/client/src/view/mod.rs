@@ -2,6 +2,7 @@
 
 pub(crate) mod conversation;
 pub(crate) mod info;
+pub(crate) mod kept;
 pub(crate) mod message;
 pub(crate) mod notice;
 pub(crate) mod status;
@@ -23,7 +24,11 @@ pub struct Status {
     pub outbox: u64,
     /// What changes messages (reactions, edits, deletions) and waits to be sent.
     pub changes: u64,
+    /// Of all conversations that are not archived.
     pub unread: u64,
+    /// How many of them are in muted conversations.
+    #[serde(default)]
+    pub unread_muted: u64,
 }
 
 /// A row of the list of conversations.
@@ -44,7 +49,28 @@ pub struct Conversation {
     pub last: Option<Message>,
     pub blocked: bool,
     pub verified: bool,
+    /// At the top of one's own list.
+    #[serde(default)]
+    pub pinned: bool,
+    #[serde(default)]
+    pub archived: bool,
+    /// Nothing rings until then; [`FOR_EVER_MS`] is for ever.
+    #[serde(default)]
+    pub muted_until_ms: Option<u64>,
+    /// The person wants to come back to it, whatever `unread` says.
+    #[serde(default)]
+    pub marked_unread: bool,
+    #[serde(default)]
+    pub draft: Option<String>,
+    /// Messages that are pinned for everybody, pinned last first.
+    #[serde(default)]
+    pub pins: Vec<MessageId>,
 }
+
+/// The last instant that a date in JavaScript can name.
+pub const FOR_EVER_MS: u64 = 8_640_000_000_000_000;
+/// Conversations at the top of one's own list.
+pub const PINNED_CONVERSATIONS_MAX: usize = 5;
 
 /// Where a message stands in its conversation: by seq; what is not sent yet comes last, in the order it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,6 +105,11 @@ pub struct Message {
     /// Why it will never be sent ([`Tick::Failed`]), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    #[serde(default)]
+    pub starred: bool,
+    /// For everybody in the chat.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

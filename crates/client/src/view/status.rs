@@ -10,6 +10,7 @@ pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
         .tx
         .prepare_cached("SELECT count(*) FILTER (WHERE silent = 0), count(*) FILTER (WHERE silent = 1) FROM outbox")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (unread, unread_muted) = conversation::unread_of_all(step)?;
     Ok(Status {
         account: me.map(|me| me.sender.account),
         device: me.map(|me| me.sender.device),
@@ -17,6 +18,7 @@ pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
         connection: session::state(step.mem),
         outbox,
         changes,
-        unread: conversation::unread_of_all(step)?,
+        unread,
+        unread_muted,
     })
 }

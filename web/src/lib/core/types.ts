@@ -15,7 +15,7 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
  */
 export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
 
@@ -38,7 +38,23 @@ member: boolean,
 /**
  * The other person's number, if they told it and the server confirms it.
  */
-phone: string | null, unread: number, last: Message | null, blocked: boolean, verified: boolean, };
+phone: string | null, unread: number, last: Message | null, blocked: boolean, verified: boolean, 
+/**
+ * At the top of one's own list.
+ */
+pinned: boolean, archived: boolean, 
+/**
+ * Nothing rings until then; [`FOR_EVER_MS`] is for ever.
+ */
+muted_until_ms: number | null, 
+/**
+ * The person wants to come back to it, whatever `unread` says.
+ */
+marked_unread: boolean, draft: string | null, 
+/**
+ * Messages that are pinned for everybody, pinned last first.
+ */
+pins: Array<MessageId>, };
 
 /**
  * A conversation. For a direct one it follows from its two accounts, see [`ConversationId::direct`].
@@ -158,7 +174,11 @@ tick: Tick | null,
 /**
  * Why it will never be sent ([`Tick::Failed`]), for people.
  */
-failure?: string | null, };
+failure?: string | null, starred: boolean, 
+/**
+ * For everybody in the chat.
+ */
+pinned: boolean, };
 
 /**
  * Made by the sending client, once per message (UUIDv7, RFC 9562). With the sending device it is the idempotency key.
@@ -226,7 +246,15 @@ outbox: number,
 /**
  * What changes messages (reactions, edits, deletions) and waits to be sent.
  */
-changes: number, unread: number, };
+changes: number, 
+/**
+ * Of all conversations that are not archived.
+ */
+unread: number, 
+/**
+ * How many of them are in muted conversations.
+ */
+unread_muted: number, };
 
 /**
  * The promise that a message has reached; see the design's section on ticks.

@@ -109,6 +109,42 @@ CREATE TABLE orphan (
     PRIMARY KEY (conversation, target, seq)
 ) WITHOUT ROWID;
 
+-- message/pin.rs: messages that are pinned for everybody; `pinned` 0 remembers that one was taken off.
+CREATE TABLE pin (
+    conversation BLOB NOT NULL,
+    message BLOB NOT NULL,
+    pinned INTEGER NOT NULL,
+    -- Seq of the entry that said so: in one total order the last one counts.
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (conversation, message)
+) WITHOUT ROWID;
+
+-- chat_state: what one keeps about chats and messages for oneself.
+CREATE TABLE chat_state (
+    conversation BLOB NOT NULL,
+    -- Empty where it is about the whole conversation.
+    message BLOB NOT NULL,
+    -- chat_state::Part.
+    part INTEGER NOT NULL,
+    -- NULL: as it is from the start.
+    value,
+    -- When and on which device it was said: the newest counts.
+    stamp_ms INTEGER NOT NULL,
+    stamp_device BLOB NOT NULL,
+    PRIMARY KEY (conversation, part, message)
+) WITHOUT ROWID;
+CREATE INDEX chat_state_part ON chat_state (part, stamp_ms) WHERE value IS NOT NULL;
+
+-- What is kept about a message goes with it.
+CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
+    DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
+    DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
+END;
+CREATE TRIGGER message_emptied AFTER UPDATE OF kind ON message WHEN new.kind = 1 BEGIN
+    DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
+    DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
+END;
+
 -- Own entries that were acknowledged above the cursor: it passes over them.
 CREATE TABLE ahead (
     conversation BLOB NOT NULL,
