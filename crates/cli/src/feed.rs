@@ -217,7 +217,7 @@ impl Watched {
 fn own(message: &view::Message) -> Option<Own> {
     let mut hasher = DefaultHasher::new();
     let said = plain::Message::from(message);
-    (said.kind as u8, &said.text, said.edited).hash(&mut hasher);
+    (said.kind as u8, &said.text, said.edited, said.starred, said.pinned).hash(&mut hasher);
     said.reactions.iter().for_each(|it| (&it.account, &it.emoji).hash(&mut hasher));
     Some(Own { tick: message.tick?, said: hasher.finish() })
 }

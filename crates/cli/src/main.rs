@@ -89,6 +89,22 @@ enum Command {
     Delete(command::delete::Delete),
     /// Show who has a message of yours, and who has read it
     Info(command::info::Info),
+    /// Star a message, to find it again
+    Star(command::star::Star),
+    /// Print the starred messages
+    Starred(command::starred::Starred),
+    /// Pin a message for everybody in a chat, or a chat to the top of your list
+    Pin(command::pin::Pin),
+    /// Print the pinned messages of a chat
+    Pins(command::pins::Pins),
+    /// Let nothing ring for a chat, for a while or for ever
+    Mute(command::mute::Mute),
+    /// Put a chat out of sight until a new message comes
+    Archive(command::archive::Archive),
+    /// Mark a chat as unread, to come back to it
+    Unread(command::unread::Unread),
+    /// Keep a text for later
+    Draft(command::draft::Draft),
     /// Compare safety numbers with somebody
     Verify(command::verify::Verify),
     /// Receive nothing more from somebody
@@ -142,6 +158,14 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Edit(it) => it.run(&common).await,
             Command::Delete(it) => it.run(&common).await,
             Command::Info(it) => it.run(&common).await,
+            Command::Star(it) => it.run(&common).await,
+            Command::Starred(it) => it.run(&common).await,
+            Command::Pin(it) => it.run(&common).await,
+            Command::Pins(it) => it.run(&common).await,
+            Command::Mute(it) => it.run(&common).await,
+            Command::Archive(it) => it.run(&common).await,
+            Command::Unread(it) => it.run(&common).await,
+            Command::Draft(it) => it.run(&common).await,
             Command::Verify(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,

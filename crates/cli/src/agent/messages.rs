@@ -175,7 +175,7 @@ async fn info(
     }
 }
 
-async fn change(
+pub async fn change(
     agent: &Agent,
     id: &str,
     command: impl FnOnce(Peer, MessageId) -> Command,

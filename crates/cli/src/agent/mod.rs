@@ -3,12 +3,13 @@
 //!
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
 //! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`],
-//!   [`status`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
+//!   [`status`], [`kept`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
 mod conversations;
 mod events;
 mod groups;
 mod guard;
+mod kept;
 mod messages;
 mod openapi;
 mod people;
@@ -111,6 +112,7 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
     OpenApiRouter::new()
         .merge(messages::routes())
         .merge(conversations::routes())
+        .merge(kept::routes())
         .merge(groups::routes())
         .merge(people::routes())
         .merge(events::routes())

@@ -24,7 +24,10 @@ struct Status {
     connection: &'static str,
     /// Messages that wait to be sent.
     outbox: u64,
+    /// Of all conversations that are not archived.
     unread: u64,
+    /// How many of them are in muted conversations.
+    unread_muted: u64,
 }
 
 /// The account, the connection, and what waits.
@@ -40,5 +43,6 @@ async fn status(State(agent): State<Arc<Agent>>) -> Result<Json<Status>> {
         connection: crate::feed::word(status.connection),
         outbox: status.outbox,
         unread: status.unread,
+        unread_muted: status.unread_muted,
     }))
 }

@@ -3,11 +3,11 @@
 use super::Chat;
 use super::slash::{self, Typed};
 use crate::command::group::look;
-use crate::command::which;
+use crate::command::{mute, which};
 use crate::driver::Handle;
 use crate::failure::Failure;
 use crate::show::time::now_ms;
-use crate::show::{group, info, text};
+use crate::show::{group, info, line, text};
 use jiff::tz::TimeZone;
 use tidings_client::{Command, Reply};
 use tidings_proto::id::MessageId;
@@ -20,6 +20,7 @@ pub enum About {
     /// Says this when it is done.
     Done(&'static str),
     MessageInfo,
+    Pins,
     Group,
     Invite,
 }
@@ -49,6 +50,10 @@ impl Chat<'_> {
             Typed::React { number, emoji } => Command::React { to, message: self.message(number).await?, emoji },
             Typed::Edit { number, text } => Command::Edit { to, message: self.message(number).await?, text },
             Typed::Delete { number } => Command::Delete { to, message: self.message(number).await? },
+            Typed::Star { number, on } => Command::Star { message: self.message(number).await?, on },
+            Typed::Pin { number, on } => Command::Pin { message: self.message(number).await?, on },
+            Typed::Unmute => Command::Mute { of: to, until_ms: None },
+            Typed::Unread => Command::MarkUnread { of: to },
             slow => {
                 let question = match slow {
                     Typed::Verify { confirm: false } => (About::SafetyNumber, Command::SafetyNumber { who: to }),
@@ -62,6 +67,14 @@ impl Chat<'_> {
                     Typed::Info { number } => {
                         (About::MessageInfo, Command::MessageInfo { message: self.message(number).await? })
                     }
+                    Typed::Mute { span } => done(
+                        "Muted; /unmute undoes it.",
+                        Command::Mute { of: to, until_ms: Some(mute::until_ms(span)) },
+                    ),
+                    Typed::Archive => {
+                        done("Archived, until a new message comes.", Command::Archive { of: to, on: true })
+                    }
+                    Typed::Pins => (About::Pins, Command::Pinned { of: to }),
                     Typed::Group => (About::Group, Command::GroupInfo { group: to }),
                     Typed::Invite => {
                         (About::Invite, Command::CreateInvite { group: to, expires_in_s: None, approval: false })
@@ -124,6 +137,11 @@ impl Chat<'_> {
             }
             (About::MessageInfo, Ok(Reply::MessageInfo(found))) => {
                 self.state.show(info::human(&found, &TimeZone::system()).join("\n"));
+            }
+            (About::Pins, Ok(Reply::Messages(pins))) => {
+                let zone = TimeZone::system();
+                let rows: Vec<String> = pins.iter().map(|it| line::message(it, &zone)).collect();
+                self.state.show(if rows.is_empty() { "Nothing is pinned here.".into() } else { rows.join("\n") });
             }
             (About::Group, Ok(Reply::Group(found))) => {
                 self.state.show(group::human(&found, None, &TimeZone::system()).join("\n"));

@@ -51,7 +51,11 @@ fn draw_input(frame: &mut Frame, area: Rect, state: &State) {
 fn draw_overlay(frame: &mut Frame, area: Rect, overlay: &Overlay) {
     let rows = usize::from(area.height).saturating_sub(1).max(1);
     let all = text::wrap(&overlay.text, usize::from(area.width));
-    let hint = if overlay.seen + rows < all.len() { "(any key: more)" } else { "(any key: back to the chat)" };
+    let hint = if overlay.seen + rows < all.len() {
+        "(any key: more; q: back to the chat)"
+    } else {
+        "(any key: back to the chat)"
+    };
     let mut lines: Vec<Line> = all.into_iter().skip(overlay.seen).take(rows).map(Line::from).collect();
     lines.push(Line::styled(text::shorten(hint, usize::from(area.width)), dim()));
     let height = u16::try_from(lines.len()).unwrap_or(area.height).min(area.height);
@@ -68,6 +72,9 @@ fn status_line(state: &State, now: &Now, width: usize) -> Line<'static> {
     }
     if state.blocked {
         parts.push("blocked".into());
+    }
+    if state.muted {
+        parts.push("muted".into());
     }
     if !state.member {
         parts.push("you are not in it any more".into());
@@ -216,6 +223,9 @@ fn finish(message: &Message, width: usize, blank: impl Fn() -> Span<'static>, ro
     if let Some(why) = &message.failure {
         let why = text::shorten(&text::line(why), width.saturating_sub(blank().width()));
         rows.push(vec![blank(), Span::styled(why, Style::new().fg(Color::Red))]);
+    }
+    if let Some(marks) = line::marks(message) {
+        rows.push(vec![blank(), Span::styled(text::shorten(&marks, width.saturating_sub(blank().width())), dim())]);
     }
     if let Some(reactions) = line::reactions(message) {
         rows.push(vec![blank(), Span::raw(text::shorten(&reactions, width.saturating_sub(blank().width())))]);

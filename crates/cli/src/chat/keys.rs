@@ -16,6 +16,9 @@ impl Chat<'_> {
     pub(super) async fn on_terminal(&mut self, event: Event) -> Result<Flow, Failure> {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
+                if matches!(key.code, KeyCode::Esc | KeyCode::Char('q')) && self.state.overlay.take().is_some() {
+                    return Ok(Flow::On);
+                }
                 let (columns, rows) = Self::size();
                 if !is_quit(key) && self.state.turn_overlay(columns, rows) {
                     return Ok(Flow::On);

@@ -67,18 +67,18 @@ pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
     let asking = act::ask(handle, asked, answers);
     let stop = stopped();
     tokio::pin!(asking, stop);
-    loop {
+    let ended = loop {
         chat.draw(&mut screen)?;
         chat.mark_read().await?;
         tokio::select! {
             key = keys.next() => match key {
                 Some(Ok(event)) => {
                     if chat.on_terminal(event).await? == Flow::Quit {
-                        return Ok(());
+                        break Ok(());
                     }
                 }
-                Some(Err(error)) => return Err(error.into()),
-                None => return Ok(()),
+                Some(Err(error)) => break Err(error.into()),
+                None => break Ok(()),
             },
             next = news.next() => match next {
                 Some(first) => chat.on_news(first, &mut news).await?,
@@ -86,10 +86,12 @@ pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
             },
             Some(answer) = answered.recv() => chat.on_answer(answer).await?,
             () = &mut asking => {}
-            () = &mut stop => return Ok(()),
+            () = &mut stop => break Ok(()),
             _ = redraw.tick() => chat.stop_typing_if_idle().await?,
         }
-    }
+    };
+    chat.keep_draft().await?;
+    ended
 }
 
 impl<'a> Chat<'a> {
@@ -107,6 +109,7 @@ impl<'a> Chat<'a> {
         let state = State::new(conversation, account, who.to_string(), connection);
         let mut chat = Self { handle, peer, state, questions, typing_told_ms: None };
         let unread = chat.load_row().await?;
+        chat.take_up_draft().await?;
         chat.load_newest().await?;
         chat.state.mark_unread(unread);
         Ok(chat)
@@ -134,6 +137,22 @@ impl<'a> Chat<'a> {
             self.handle.call(Command::MarkRead { to: self.peer.clone(), up_to }).await?;
         }
         Ok(())
+    }
+
+    async fn take_up_draft(&mut self) -> Result<(), Failure> {
+        let rows = crate::feed::conversations(self.handle).await?;
+        let row = rows.into_iter().find(|row| row.conversation == self.state.conversation);
+        if let Some(draft) = row.and_then(|row| row.draft) {
+            self.state.input.insert(&draft);
+        }
+        Ok(())
+    }
+
+    /// What was written and not sent. Commands are not worth it.
+    async fn keep_draft(&self) -> Result<(), Failure> {
+        let text = self.state.input.text();
+        let text = if text.starts_with('/') || text.trim().is_empty() { String::new() } else { text.to_owned() };
+        self.handle.call(Command::SetDraft { of: self.peer.clone(), text }).await.map(drop)
     }
 
     // ---- the core --------------------------------------------------------------------------------------------------

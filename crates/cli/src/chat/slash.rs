@@ -2,6 +2,7 @@
 
 use crate::command::group::Whom;
 use crate::person::Phone;
+use crate::span::Span;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
@@ -30,6 +31,22 @@ pub enum Typed {
     Info {
         number: u64,
     },
+    Star {
+        number: u64,
+        on: bool,
+    },
+    Pin {
+        number: u64,
+        on: bool,
+    },
+    Pins,
+    /// For ever without a span.
+    Mute {
+        span: Option<Span>,
+    },
+    Unmute,
+    Archive,
+    Unread,
     Group,
     Invite,
     Add {
@@ -49,6 +66,10 @@ pub const HELP: &str = "\
 /edit 12 text      change a message of yours
 /delete 12         delete a message of yours for everyone
 /info 12           who has a message of yours, and who has read it
+/star 12           to find it again; /unstar 12
+/pin 12            pin it for everybody here; /unpin 12; /pins shows them
+/mute              let nothing ring; /mute 8h for a while; /unmute
+/archive           out of sight until a new message comes; /unread to come back
 /verify            show the safety number; /verify confirm once you compared it
 /block, /unblock   receive nothing more from this person, or again
 /group             in a group: members, rules, links
@@ -81,6 +102,21 @@ pub fn parse(line: &str) -> Result<Typed, String> {
             number(rest).map(|number| Typed::Delete { number }).ok_or_else(|| "Write: /delete 12".into())
         }
         "info" | "i" => number(rest).map(|number| Typed::Info { number }).ok_or_else(|| "Write: /info 12".into()),
+        "star" | "unstar" => number(rest)
+            .map(|number| Typed::Star { number, on: verb == "star" })
+            .ok_or_else(|| format!("Write: /{verb} 12")),
+        "pin" | "unpin" => number(rest)
+            .map(|number| Typed::Pin { number, on: verb == "pin" })
+            .ok_or_else(|| format!("Write: /{verb} 12")),
+        "pins" => Ok(Typed::Pins),
+        "mute" if rest.is_empty() => Ok(Typed::Mute { span: None }),
+        "mute" => rest
+            .parse()
+            .map(|span| Typed::Mute { span: Some(span) })
+            .map_err(|why| format!("Write: /mute, or /mute 8h ({why})")),
+        "unmute" => Ok(Typed::Unmute),
+        "archive" => Ok(Typed::Archive),
+        "unread" => Ok(Typed::Unread),
         "group" | "members" => Ok(Typed::Group),
         "invite" => Ok(Typed::Invite),
         "add" => rest.parse().map(|who| Typed::Add { who }).map_err(|why| format!("Write: /add +31687654321 ({why})")),
@@ -128,6 +164,9 @@ mod tests {
         assert_eq!(parse("/info #3"), Ok(Typed::Info { number: 3 }));
         assert!(matches!(parse("/add +31687654321"), Ok(Typed::Add { .. })));
         assert!(matches!(parse("/remove Bram"), Ok(Typed::Remove { .. })));
+        assert_eq!(parse("/unstar 3"), Ok(Typed::Star { number: 3, on: false }));
+        assert_eq!(parse("/pin #3"), Ok(Typed::Pin { number: 3, on: true }));
+        assert_eq!(parse("/mute 1h"), Ok(Typed::Mute { span: Some(Span(3_600)) }));
         assert_eq!(parse("/q"), Ok(Typed::Quit));
     }
 
@@ -139,6 +178,8 @@ mod tests {
             ("/react 3", "/react 12 👍"),
             ("/delete", "/delete 12"),
             ("/info", "/info 12"),
+            ("/unpin", "/unpin 12"),
+            ("/mute long", "/mute 8h"),
             ("/add 0612", "/add +31"),
             ("/etc/passwd", "/help"),
             ("/", "/help"),

@@ -18,6 +18,7 @@ pub struct State {
     pub title: String,
     pub blocked: bool,
     pub verified: bool,
+    pub muted: bool,
     pub connection: Connection,
     /// Ascending.
     pub messages: Vec<Message>,
@@ -60,6 +61,7 @@ impl State {
             title,
             blocked: false,
             verified: false,
+            muted: false,
             connection,
             messages: Vec::new(),
             complete: false,
@@ -82,6 +84,7 @@ impl State {
         self.title.clone_from(&row.title);
         self.blocked = row.blocked;
         self.verified = row.verified;
+        self.muted = row.muted_until_ms.is_some();
         self.member = row.member;
     }
 

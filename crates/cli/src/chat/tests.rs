@@ -40,6 +40,8 @@ fn text(seq: u64, own: bool, time_ms: u64, text: &str) -> Message {
         edited: false,
         tick: own.then_some(Tick::Read),
         failure: None,
+        starred: false,
+        pinned: false,
     }
 }
 

@@ -16,8 +16,11 @@ Examples:
   tidings list
   tidings list --json | jq 'select(.unread > 0) | .with.title'
 
-The most recently active conversation comes first.")]
+Pinned conversations come first, then the most recently active ones.")]
 pub struct List {
+    /// Archived conversations too
+    #[arg(long)]
+    all: bool,
     /// Print one JSON object per conversation
     #[arg(long)]
     json: bool,
@@ -38,7 +41,8 @@ impl List {
             other => return Err(unexpected(&other)),
         };
         let zone = TimeZone::system();
-        for row in &rows {
+        let archived = rows.iter().filter(|row| row.archived).count();
+        for row in rows.iter().filter(|row| self.all || !row.archived) {
             if self.json {
                 out::json(&plain::Conversation::from(row))?;
             } else {
@@ -47,6 +51,9 @@ impl List {
         }
         if rows.is_empty() && !self.json {
             out::line("No conversations yet. Start one with: tidings chat +31…")?;
+        }
+        if archived > 0 && !self.all && !self.json {
+            out::line(&format!("({archived} archived: tidings list --all)"))?;
         }
         Ok(())
     }
@@ -61,13 +68,23 @@ fn human(row: &Conversation, zone: &TimeZone) -> String {
     if row.unread > 0 {
         out.push_str(&format!("  {} unread", row.unread));
     }
+    if row.unread == 0 && row.marked_unread {
+        out.push_str("  marked unread");
+    }
+    let flags = [(row.pinned, "pinned"), (row.archived, "archived"), (row.muted_until_ms.is_some(), "muted")];
+    for (_, flag) in flags.into_iter().filter(|(on, _)| *on) {
+        out.push_str("  ");
+        out.push_str(flag);
+    }
     if row.blocked {
         out.push_str("  blocked");
     }
     if !row.member {
         out.push_str("  (you are not in it any more)");
     }
-    if let Some(last) = &row.last {
+    if let Some(draft) = &row.draft {
+        out.push_str(&format!("  draft: {}", text::shorten(&text::line(draft), LAST_COLUMNS)));
+    } else if let Some(last) = &row.last {
         let said = text::shorten(&line::said(last), LAST_COLUMNS);
         out.push_str(&format!("  {}  {said}", time::date_and_clock(last.time_ms, zone)));
     }

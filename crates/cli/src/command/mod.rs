@@ -1,9 +1,11 @@
 //! The subcommands, one file each, and what several of them need.
 
 pub mod agent;
+pub mod archive;
 pub mod block;
 pub mod chat;
 pub mod delete;
+pub mod draft;
 pub mod edit;
 pub mod group;
 pub mod history;
@@ -11,11 +13,17 @@ pub mod info;
 pub mod list;
 pub mod listen;
 pub mod logout;
+pub mod mute;
+pub mod pin;
+pub mod pins;
 pub mod react;
 pub mod register;
 pub mod send;
 pub mod serve;
+pub mod star;
+pub mod starred;
 pub mod status;
+pub mod unread;
 pub mod verify;
 
 pub(crate) mod which;

@@ -45,6 +45,7 @@ impl Status {
                 "connection": word(status.connection),
                 "outbox": status.outbox,
                 "unread": status.unread,
+                "unread_muted": status.unread_muted,
             }));
         }
         let connection = match status.connection {
@@ -56,7 +57,11 @@ impl Status {
         out::line(&format!("Device    {}", device.unwrap_or_default()))?;
         out::line(&format!("Server    {}  {connection}", profile.server))?;
         out::line(&format!("Folder    {}", profile.folder.display()))?;
-        out::line(&format!("Unread    {}", status.unread))?;
+        let muted = match status.unread_muted {
+            0 => String::new(),
+            muted => format!("  ({muted} in muted conversations)"),
+        };
+        out::line(&format!("Unread    {}{muted}", status.unread))?;
         out::line(&format!("To send   {}", status.outbox))
     }
 }

@@ -95,10 +95,20 @@ pub fn message(message: &Message, zone: &TimeZone) -> String {
         let quoted = quote.text.as_deref().map_or("(a message that is not here)".into(), text::line);
         out.push_str(&format!("\n    ↳ in reply to: {}", text::shorten(&quoted, QUOTE_COLUMNS)));
     }
+    if let Some(marks) = marks(message) {
+        out.push_str(&format!("\n    {marks}"));
+    }
     if let Some(reactions) = reactions(message) {
         out.push_str(&format!("\n    {reactions}"));
     }
     out
+}
+
+/// As in `★ starred  ⚑ pinned`.
+pub fn marks(message: &Message) -> Option<String> {
+    let marks = [(message.starred, "★ starred"), (message.pinned, "⚑ pinned")];
+    let shown: Vec<&str> = marks.into_iter().filter(|(on, _)| *on).map(|(_, mark)| mark).collect();
+    (!shown.is_empty()).then(|| shown.join("  "))
 }
 
 const QUOTE_COLUMNS: usize = 60;

@@ -33,6 +33,12 @@ pub struct Message {
     /// Why it will never be sent (`tick` is `failed`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// By this account, for itself.
+    #[serde(default)]
+    pub starred: bool,
+    /// For everybody in the conversation.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,6 +104,23 @@ pub struct Conversation {
     pub blocked: bool,
     /// Whether the safety number was confirmed.
     pub verified: bool,
+    /// At the top of this account's list.
+    #[serde(default)]
+    pub pinned: bool,
+    #[serde(default)]
+    pub archived: bool,
+    /// RFC 3339; the year 9999 is for ever. `null`: not muted.
+    #[serde(default)]
+    pub muted_until: Option<String>,
+    /// The person wants to come back to it, whatever `unread` says.
+    #[serde(default)]
+    pub marked_unread: bool,
+    /// What was written and not sent.
+    #[serde(default)]
+    pub draft: Option<String>,
+    /// Ids of the messages that are pinned for everybody, pinned last first.
+    #[serde(default)]
+    pub pins: Vec<String>,
 }
 
 impl From<&view::Message> for Message {
@@ -131,6 +154,8 @@ impl From<&view::Message> for Message {
             edited: message.edited,
             tick: message.tick.map(Tick::from),
             failure: message.failure.clone(),
+            starred: message.starred,
+            pinned: message.pinned,
         }
     }
 }
@@ -150,6 +175,12 @@ impl From<&view::Conversation> for Conversation {
             last: row.last.as_ref().map(Message::from),
             blocked: row.blocked,
             verified: row.verified,
+            pinned: row.pinned,
+            archived: row.archived,
+            muted_until: row.muted_until_ms.map(time::rfc3339),
+            marked_unread: row.marked_unread,
+            draft: row.draft.clone(),
+            pins: row.pins.iter().map(ToString::to_string).collect(),
         }
     }
 }

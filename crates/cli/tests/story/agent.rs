@@ -6,14 +6,14 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
-struct Agent {
+pub struct Agent {
     address: SocketAddr,
     token: String,
     running: Running,
 }
 
 impl Agent {
-    fn start(world: &World, who: &str) -> Self {
+    pub fn start(world: &World, who: &str) -> Self {
         let running = world.spawn(&["--as", who, "agent", "--listen", "127.0.0.1:0"]);
         let line = running.says("listens on ");
         let address = line.rsplit("http://").next().and_then(|it| it.parse().ok()).expect("it says where");
@@ -25,7 +25,7 @@ impl Agent {
         Self { address, token, running }
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<serde_json::Value>) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, body: Option<serde_json::Value>) -> Answer {
         let token = format!("Authorization: Bearer {}", self.token);
         ask(self.address, method, path, &[&token], body.map(|it| it.to_string()).as_deref())
     }

@@ -38,7 +38,7 @@ fn two_people_chat_in_two_terminals() {
     // The line stays, to be put right.
     anna.type_in("\u{15}/help\r");
     anna.shows("/reply 12 text");
-    anna.type_in(" ");
+    anna.type_in("q");
 
     anna.type_in("/quit\r");
     assert_eq!(anna.wait(), Some(0));

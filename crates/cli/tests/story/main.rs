@@ -9,6 +9,7 @@ mod door;
 mod group;
 mod group_invite;
 mod help;
+mod kept;
 mod picture;
 mod svg;
 mod talk;

@@ -96,7 +96,5 @@ pub(super) fn unread_of_all(step: &Step<'_>) -> Result<(u64, u64), Stop> {
              LEFT JOIN chat_state away ON away.conversation = c.conversation AND away.part = ?2 AND away.message = x''
              WHERE m.counts = 1 AND m.own = 0 AND m.seq > c.read AND away.value IS NULL",
         )?
-        .query_row(params![Part::Mute as u8, Part::Archive as u8, step.now_ms], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?)
+        .query_row(params![Part::Mute as u8, Part::Archive as u8, step.now_ms], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
