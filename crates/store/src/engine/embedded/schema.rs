@@ -184,6 +184,8 @@ pub fn prepare_reader(connection: &Connection) -> Result<(), StoreError> {
     );
     connection.execute_batch(&pragmas).map_err(super::failed)?;
     connection.set_prepared_statement_cache_capacity(3 * Table::ALL.len());
+    // Otherwise each new value of a LIMIT compiles the statement anew: two fifths of what catching up cost.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(super::failed)?;
     harden(connection)
 }
 
