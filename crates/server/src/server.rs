@@ -12,6 +12,10 @@ use crate::secret::Secrets;
 use crate::sms::Sms;
 use tidings_store::log::Log;
 use tidings_store::{Clock, Store, StoreError};
+use tokio::sync::Semaphore;
+
+/// When everybody comes back at once, the first ones are served soon instead of all of them late.
+const PLANS_AT_ONCE: usize = 64;
 
 /// A running server. Shared as `Arc<Server>`; it owns no task and no socket, so a simulation can drop it at any moment.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Server {
     pub hub: Hub,
     /// The logs that are in use on this node.
     pub lanes: Lanes,
+    /// Held while a plan is made; given in the order in which they came.
+    pub plans: Semaphore,
     /// Who is looking at the app, and who is told.
     pub online: Online,
     /// The groups whose commits are judged on this node.
@@ -50,6 +56,7 @@ impl Server {
             log: Log::new(store.clone()),
             hub: Hub::new(),
             lanes: Lanes::new(),
+            plans: Semaphore::new(PLANS_AT_ONCE),
             groups: Groups::default(),
             online: Online::default(),
             metrics: Metrics::new(&store),

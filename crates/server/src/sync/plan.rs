@@ -20,6 +20,7 @@ const SCAN_ROWS: u32 = 1_024;
 /// The inbox (if it moved) first, then conversations with entries beyond this device's cursor or with watermarks that
 /// moved since `since_ms`; the most recently active first. `None`: for those who do not follow watermarks.
 pub async fn plan(server: &Server, sender: Sender, since_ms: Option<u64>) -> Result<Vec<PlanLog>> {
+    let _turn = server.plans.acquire().await.expect("it is never closed");
     // Cursors that are still in memory count.
     server.lanes.flush(server).await?;
     let cursors = cursors(server, sender).await?;
