@@ -95,6 +95,8 @@ fn refused(code: Code, retry_after_ms: Option<u64>) -> Option<String> {
         }
         (Code::GroupFull, _) => Some("Ask an admin to make room, or to make another group.".into()),
         (Code::ApprovalNeeded, _) => Some("Ask to be let in; an admin sees your request.".into()),
+        (Code::QuotaFull, _) => Some("Ask who runs the server for more room.".into()),
+        (Code::WrongPassphrase, _) => Some("Type the passphrase or recovery code of this backup again.".into()),
         (Code::Blocked, _) => Some("Unblock first with: tidings unblock +31…".into()),
         (Code::RateLimited | Code::Overloaded | Code::ShuttingDown | Code::Internal | Code::Timeout, _) => {
             Some("Try again in a while.".into())

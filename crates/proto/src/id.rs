@@ -70,6 +70,11 @@ id! {
     LogId
 }
 
+id! {
+    /// A blob of an account, see [`crate::backup`]. Random, made by the client.
+    BlobId
+}
+
 impl From<ConversationId> for LogId {
     fn from(id: ConversationId) -> Self {
         Self(id.0)

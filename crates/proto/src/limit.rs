@@ -66,6 +66,16 @@ pub const CODE_DIGITS: usize = 6;
 pub const CODE_ATTEMPTS_MAX: u32 = 5;
 pub const CODE_LIFETIME_S: u64 = 600;
 
+/// A blob, and how long one may live that is made to expire.
+pub const BLOB_MAX_BYTES: usize = 1024 * 1024 + 4 * 1024;
+pub const BLOB_LIFETIME_MAX_S: u64 = 30 * 24 * 60 * 60;
+/// Blobs in one page of the list.
+pub const BLOBS_PAGE_MAX: u32 = 1_000;
+/// A backup key as it is kept at the server.
+pub const WRAPPED_KEY_MAX_BYTES: usize = 256;
+/// Wrong guesses of a backup's secret before each further one has to wait, longer each time.
+pub const BACKUP_GUESSES_FREE: u32 = 5;
+
 /// One row of the store.
 pub const VALUE_MAX_BYTES: usize = COMMIT_MAX_BYTES + 64 * 1024;
 pub const ROW_KEY_MAX_BYTES: usize = 64;

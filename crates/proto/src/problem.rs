@@ -87,6 +87,10 @@ codes! {
     InvalidCode = "invalid_code", 422, Tell;
     /// A key package or credential does not verify.
     InvalidKey = "invalid_key", 422, GiveUp;
+    /// The account has as much stored here as it may have.
+    QuotaFull = "quota_full", 409, Tell;
+    /// Not the secret of this backup.
+    WrongPassphrase = "wrong_passphrase", 422, Tell;
     /// You have blocked this person; unblock first.
     Blocked = "blocked", 403, Tell;
     /// The other person has no device that can receive.

@@ -44,6 +44,9 @@ pub struct Config {
     pub group: Group,
 
     #[config(nested)]
+    pub blob: Blob,
+
+    #[config(nested)]
     pub limits: Limits,
 }
 
@@ -148,6 +151,21 @@ pub struct Group {
     /// People in one group, at most 1,024. Groups that are larger already stay as they are, and grow no more.
     #[config(default = 1_024, env = "TIDINGS_GROUP_PARTICIPANTS_MAX", validate(*participants_max >= 2 && *participants_max <= PARTICIPANTS_MAX, "must be 2 to 1024"))]
     pub participants_max: usize,
+}
+
+/// Encrypted backups and history on its way to a new device.
+#[derive(Clone, Debug, Layered)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Blob {
+    /// How much one account may store, in MiB. A hundred thousand text messages take about ten.
+    #[config(default = 1_024, env = "TIDINGS_BLOB_QUOTA_MIB", validate(*quota_mib >= 1, "must be at least 1"))]
+    pub quota_mib: u32,
+}
+
+impl Blob {
+    pub fn quota_bytes(&self) -> u64 {
+        u64::from(self.quota_mib) * 1024 * 1024
+    }
 }
 
 /// How much one person or address may ask for. Counted in memory, per node. An IPv6 address counts as its /64.

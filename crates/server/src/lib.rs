@@ -8,13 +8,15 @@
 //!    roster, watermarks), [`public_group`] (the public MLS state of groups), [`online`] (who looks at the app),
 //!    [`directory`] (accounts and devices), [`sharing`] (what people share of themselves), [`auth`] (who is asking),
 //!    [`logout`], all on top of [`server::Server`].
-//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`]. One request, one file; a handler
+//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`], [`blob`], [`backup`]. One request, one file; a handler
 //!    takes the `Server`, and its OpenAPI stands on it.
 //! 4. [`gateway`]: HTTP and WebSocket; the only room that knows all others.
 
 pub mod account;
 pub mod address;
 pub mod auth;
+pub mod backup;
+pub mod blob;
 pub mod config;
 pub mod conversation;
 pub mod directory;

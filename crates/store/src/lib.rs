@@ -6,6 +6,7 @@
 //! outside `engine/` names an engine, but for the constructors here.
 
 pub mod batch;
+pub mod blob;
 pub mod census;
 pub mod clock;
 pub mod conformance;

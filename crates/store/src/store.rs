@@ -1,6 +1,7 @@
 //! The four verbs, and the choice of an engine.
 
 use crate::batch::{Batch, MergeRow};
+use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::embedded::Embedded;
@@ -18,6 +19,7 @@ pub const MERGE_DELAY_MAX_MS: u64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Store {
     engine: Engine,
+    blobs: Blobs,
 }
 
 impl Store {
@@ -28,11 +30,17 @@ impl Store {
 
     /// SQLite files in `folder`, made if absent. One process at a time.
     pub fn embedded(folder: &Path, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self::from_engine(Engine::Embedded(Embedded::open(folder, clock)?)))
+        let engine = Engine::Embedded(Embedded::open(folder, clock)?);
+        Ok(Self::from_parts(engine, Blobs::folder(folder)?))
     }
 
-    pub(crate) fn from_engine(engine: Engine) -> Self {
-        Self { engine }
+    pub(crate) fn from_parts(engine: Engine, blobs: Blobs) -> Self {
+        Self { engine, blobs }
+    }
+
+    /// What is too large for a row.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     pub async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {

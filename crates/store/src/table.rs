@@ -70,6 +70,18 @@ pub enum Table {
     /// which is the version too. Written when they stop, and at most once a minute while they look.
     LastSeen = 43,
 
+    /// Blobs of an account (`tidings_store::blob` has their bytes). Partition: account id. Row: blob id. Value: size, hash,
+    /// times. Written after the bytes; deleted before them.
+    Blob = 60,
+    /// How much an account's blobs take. Partition: account id. Row: empty. Written with each change of `Blob`.
+    BlobUse = 61,
+    /// Blobs to be looked at: expired, or left over by a crash. Partition: day since 1970 (u64). Row: account id, blob id.
+    /// Written before the bytes are written or deleted, so that none is left behind.
+    BlobDue = 62,
+    /// An account's backup. Partition: account id. Rows: `head` (which blob is its newest manifest), `key` (the wrapped
+    /// key, and the wrong guesses). Written when a backup is complete, and when a passphrase is set or tried.
+    Backup = 63,
+
     /// What the server itself remembers. Partition: empty. Row: name. Holds the secrets it made at its first start.
     Server = 50,
 }
@@ -87,6 +99,8 @@ pub enum Family {
     Cursor,
     Watermark,
     LastSeen,
+    Blob,
+    BlobDue,
     Server,
 }
 
@@ -105,7 +119,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 23] = [
+    pub const ALL: [Table; 27] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -128,6 +142,10 @@ impl Table {
         Table::Delivered,
         Table::Read,
         Table::LastSeen,
+        Table::Blob,
+        Table::BlobUse,
+        Table::BlobDue,
+        Table::Backup,
         Table::Server,
     ];
 
@@ -143,6 +161,8 @@ impl Table {
             Table::Cursor => Family::Cursor,
             Table::Delivered | Table::Read => Family::Watermark,
             Table::LastSeen => Family::LastSeen,
+            Table::Blob | Table::BlobUse | Table::Backup => Family::Blob,
+            Table::BlobDue => Family::BlobDue,
             Table::Server => Family::Server,
         }
     }
@@ -186,6 +206,10 @@ impl Table {
             Table::Delivered => "delivered",
             Table::Read => "read",
             Table::LastSeen => "last_seen",
+            Table::Blob => "blob",
+            Table::BlobUse => "blob_use",
+            Table::BlobDue => "blob_due",
+            Table::Backup => "backup",
             Table::Server => "server",
         }
     }

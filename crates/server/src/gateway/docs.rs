@@ -88,6 +88,8 @@ fn meaning(code: Code) -> &'static str {
         Code::InvalidPhone => "The phone number is not a valid number with its country code, as in +31612345678.",
         Code::InvalidCode => "The code is wrong, was used, or has expired. After five wrong attempts it is void.",
         Code::InvalidKey => "A credential or key package does not verify, has expired, or is missing.",
+        Code::QuotaFull => "Your account has as much stored on the server as it may have; delete something first.",
+        Code::WrongPassphrase => "Not the passphrase or recovery code of this backup. Wrong guesses are counted.",
         Code::Blocked => "You block this person; unblock them first.",
         Code::NoDevice => "The other person has no device that can receive; it may come back.",
         Code::Overloaded => "The server has too much to do and took nothing.",

@@ -26,6 +26,7 @@ pub fn base() -> OpenApi {
             tag("conversations", "Creating, appending, paging, receipts, blocking."),
             tag("groups", "Members, invite links, leaving."),
             tag("presence", "Online and last seen, and who sees them."),
+            tag("backup", "Encrypted blobs, and the backup that they make up."),
             tag("sync", "Catching up and staying up to date: socket, long poll, cursors."),
         ]))
         .build()

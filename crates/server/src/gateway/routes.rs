@@ -2,7 +2,7 @@
 
 use super::{openapi, socket};
 use crate::server::Server;
-use crate::{account, conversation, keys, presence, sync};
+use crate::{account, backup, blob, conversation, keys, presence, sync};
 use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +18,8 @@ pub fn api() -> OpenApiRouter<Arc<Server>> {
         .merge(conversation::routes())
         .merge(presence::routes())
         .merge(sync::routes())
+        .merge(blob::routes())
+        .merge(backup::routes())
         .routes(routes!(socket::get))
 }
 

@@ -4,6 +4,7 @@
 mod common;
 
 mod account;
+mod backup;
 mod gateway;
 mod keys;
 mod token;

@@ -7,6 +7,7 @@
 
 use super::{Budget, Engine};
 use crate::batch::{Assert, Batch, Change, Changed, MergeRow};
+use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::error::{CommitError, StoreError};
 use crate::key::{Key, Partition, Row, RowKey, Scan};
@@ -34,6 +35,8 @@ type Latency = Arc<dyn Fn() -> CommitLatency + Send + Sync>;
 pub struct MemoryDisk {
     clock: Clock,
     disk: Arc<Mutex<Disk>>,
+    /// Durable at once: what a crash may take of them was not answered.
+    blobs: Blobs,
 }
 
 /// One process that has the disk open.
@@ -67,12 +70,12 @@ struct Cell {
 
 impl MemoryDisk {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, disk: Arc::default() }
+        Self { clock, disk: Arc::default(), blobs: Blobs::memory() }
     }
 
     pub fn open(&self) -> Store {
         let life = self.lock().life;
-        Store::from_engine(Engine::Memory(Memory { disk: self.clone(), life }))
+        Store::from_parts(Engine::Memory(Memory { disk: self.clone(), life }), self.blobs.clone())
     }
 
     /// Ends every store that is open, as a power failure would.
