@@ -69,6 +69,10 @@ enum Command {
     Serve(command::serve::Serve),
     /// Create an account for a phone number, or add this device to it
     Register(command::register::Register),
+    /// Make this machine another device of an account, by way of a device that it has
+    Link(command::link::Link),
+    /// Print the account's devices, name them, throw one out
+    Devices(command::devices::Devices),
     /// Chat with somebody in the terminal
     Chat(command::chat::Chat),
     /// Send one message
@@ -148,6 +152,8 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
         match command {
             Command::Serve(it) => it.run(&common).await,
             Command::Register(it) => it.run(&common).await,
+            Command::Link(it) => it.run(&common).await,
+            Command::Devices(it) => it.run(&common).await,
             Command::Chat(it) => it.run(&common).await,
             Command::Send(it) => it.run(&common).await,
             Command::Listen(it) => it.run(&common).await,

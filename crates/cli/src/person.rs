@@ -13,6 +13,11 @@ impl Phone {
         &self.0
     }
 
+    /// Of an account whose number is not known yet; no person has it.
+    pub fn unknown() -> Self {
+        Self("linking".into())
+    }
+
     pub fn peer(&self) -> Peer {
         Peer::Phone(self.0.clone())
     }

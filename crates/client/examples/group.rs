@@ -32,7 +32,7 @@ impl Device {
         let mut random = ChaCha20Rng::from_seed(seed);
         let (account, device) = (AccountId::from_bytes(bytes), DeviceId::from_bytes(bytes));
         let identity =
-            db.transaction(|tx| Identity::create(tx, &mut random, account, device, NOW_S)).expect("identity");
+            db.transaction(|tx| Identity::create(tx, &mut random, None, account, device, NOW_S)).expect("identity");
         Self { db, mls: Mls::new(identity, seed) }
     }
 

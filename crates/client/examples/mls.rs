@@ -25,7 +25,8 @@ impl Device {
         let mut db = db;
         let mut random = ChaCha20Rng::from_seed([device; 32]);
         let (account, id) = (AccountId::from_bytes([account; 16]), DeviceId::from_bytes([device; 16]));
-        let identity = db.transaction(|tx| Identity::create(tx, &mut random, account, id, NOW_S)).expect("identity");
+        let identity =
+            db.transaction(|tx| Identity::create(tx, &mut random, None, account, id, NOW_S)).expect("identity");
         Self { db, mls: Mls::new(identity, [device; 32]) }
     }
 

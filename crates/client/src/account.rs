@@ -1,4 +1,4 @@
-//! Register, log in, log out.
+//! Register, log in, log out. A device that is linked (link/) begins here too.
 //!
 //! A login makes a new device: the server gives its id, and this device makes the account's identity key, its own
 //! signature key, and the credential that ties them. From the answer on everything is in the database; the credential
@@ -12,6 +12,7 @@ use crate::http::{self, Answer, token};
 use crate::io::{CallId, Output};
 use crate::job;
 use crate::keys;
+use crate::link;
 use crate::memory::{Line, Me, Memory, Purpose};
 use crate::mls::{Identity, Mls};
 use crate::setting::{self, Setting};
@@ -21,6 +22,7 @@ use rand_chacha::rand_core::RngCore;
 use rusqlite::Connection;
 use tidings_proto::http::{Login, Register, Registered, Tokens};
 use tidings_proto::limit::DEVICE_NAME_MAX_BYTES;
+use zeroize::Zeroizing;
 
 pub(crate) fn register(step: &mut Step<'_>, reply: CallId, phone: &str) -> Done {
     let phone = contact::normalize_phone(phone)?;
@@ -60,13 +62,25 @@ pub(crate) fn login_answered(step: &mut Step<'_>, reply: CallId, phone: &str, an
             return Ok(());
         }
     };
-    token::store(step, &tokens)?;
+    sign_in(step, &tokens, phone, None)?;
+    step.mem.login = Some(reply);
+    Ok(())
+}
+
+/// From here on this is a device of the account. `identity`: the account's identity key, if it has one already that this
+/// device was given (link, or a backup); without one, the account begins anew.
+pub(crate) fn sign_in(
+    step: &mut Step<'_>,
+    tokens: &Tokens,
+    phone: &str,
+    identity: Option<Zeroizing<[u8; 32]>>,
+) -> Done {
+    token::store(step, tokens)?;
     setting::put(step.tx, Setting::Phone, phone)?;
     contact::set_phone(step.tx, tokens.account, phone)?;
     let now_s = step.now_s();
-    let identity = Identity::create(step.tx, step.rng, tokens.account, tokens.device, now_s)?;
+    let identity = Identity::create(step.tx, step.rng, identity, tokens.account, tokens.device, now_s)?;
     step.mem.me = Some(me(identity, phone.to_owned(), step.rng));
-    step.mem.login = Some(reply);
     job::add(step.tx, job::Kind::Credential, &[], None)?;
     keys::make(step, keys::STOCK, true)
 }
@@ -135,6 +149,11 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         Purpose::Register { reply }
         | Purpose::Login { reply, .. }
         | Purpose::Revoke { reply }
+        | Purpose::OpenLink { reply, .. }
+        | Purpose::ApproveLink { reply }
+        | Purpose::Devices { reply }
+        | Purpose::RenameDevice { reply }
+        | Purpose::RevokeDevice { reply, .. }
         | Purpose::SetBlock { reply, .. }
         | Purpose::InvitePreview { reply, .. }
         | Purpose::AskToJoin { reply }
@@ -144,5 +163,10 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         _ => None,
     });
     let of_groups = memory.groups.replies.values().chain(memory.groups.joining.values().flatten()).copied();
-    asked.chain(memory.login).chain(of_groups).chain(memory.waiting.iter().map(|(id, _)| *id)).collect()
+    asked
+        .chain(memory.login)
+        .chain(link::wait::owed(memory))
+        .chain(of_groups)
+        .chain(memory.waiting.iter().map(|(id, _)| *id))
+        .collect()
 }

@@ -12,12 +12,14 @@ use crate::contact;
 use crate::conversation;
 use crate::create;
 use crate::db::{Db, DbError};
+use crate::device;
 use crate::error::ClientError;
 use crate::group;
 use crate::http::{self, Answer, token};
 use crate::io::{Input, Output};
 use crate::job::{self, Job, Kind};
 use crate::keys;
+use crate::link;
 use crate::log;
 use crate::membership;
 use crate::memory::{Memory, Purpose};
@@ -231,6 +233,13 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::Register { reply } => account::registered(step, reply, answer),
         Purpose::Login { reply, phone } => account::login_answered(step, reply, &phone, answer),
         Purpose::Revoke { reply } => account::revoked(step, reply, answer),
+        Purpose::OpenLink { reply, device_name } => link::wait::opened(step, reply, device_name, answer),
+        Purpose::LookForLink => link::wait::looked(step, answer),
+        Purpose::RedeemLink => link::wait::redeemed(step, answer),
+        Purpose::ApproveLink { reply } => link::approve::approved(step, reply, answer),
+        Purpose::Devices { reply } => device::listed(step, reply, answer),
+        Purpose::RenameDevice { reply } => device::renamed(step, reply, answer),
+        Purpose::RevokeDevice { reply, device } => device::revoked(step, reply, device, answer),
         Purpose::Refresh => refreshed(step, answer),
         Purpose::Credential => keys::credential_answered(step, answer),
         Purpose::Packages => keys::packages_answered(step, answer),
@@ -302,6 +311,7 @@ fn refreshed(step: &mut Step<'_>, answer: Answer) -> Done {
 /// After every input: what its changes ask for, and the next wake-up.
 fn finish(step: &mut Step<'_>) -> Done {
     session::tick(step)?;
+    link::wait::tick(step)?;
     if step.mem.me.is_some() {
         for job in job::due(step.tx, step.now_ms)? {
             work(step, job)?;
@@ -314,7 +324,7 @@ fn finish(step: &mut Step<'_>) -> Done {
         receipt::flush(step);
         session::tell(step)?;
     }
-    let wake_at_ms = session::wake_at_ms(step)?;
+    let wake_at_ms = session::wake_at_ms(step)?.into_iter().chain(link::wait::wake_at_ms(step.mem)).min();
     if let Some(at_ms) = wake_at_ms.filter(|_| wake_at_ms != step.mem.session.wake_at_ms) {
         step.out.push(Output::WakeAt(at_ms));
     }

@@ -34,6 +34,27 @@ pub enum Command {
         code: String,
         device_name: String,
     },
+    /// On a device that is new: → `Reply::LinkCode`, which a person shows to an old device of the account.
+    Link {
+        device_name: String,
+    },
+    /// → `Reply::LoggedIn` once the old device approved the code; an error once it has expired.
+    AwaitLink,
+    /// On an old device: lets the one in that shows this code. → `Reply::Done`
+    ApproveLink {
+        code: String,
+    },
+    /// One's own devices. → `Reply::Devices`
+    Devices,
+    /// → `Reply::Done`
+    RenameDevice {
+        device: DeviceId,
+        name: String,
+    },
+    /// Logs another device of one's own out, and takes it out of every conversation. → `Reply::Done`
+    RevokeDevice {
+        device: DeviceId,
+    },
     /// Log this device out at the server and wipe the database. → `Reply::Done`
     Logout,
 
@@ -232,6 +253,11 @@ pub enum Reply {
         account: AccountId,
         device: DeviceId,
     },
+    LinkCode {
+        code: String,
+        expires_in_s: u64,
+    },
+    Devices(Vec<view::Device>),
     Queued {
         message: MessageId,
         conversation: ConversationId,

@@ -17,7 +17,8 @@
 //!   ask for. * [`event`]: what changed. * [`view`]: plain rows to show. * [`content`]: the format inside a message.
 //! * [`mls`]: groups, one leaf per device. * [`db`]: the database.
 //! * Inside, from the door downwards. `perform`: every command finds its room. `session`: the live connection.
-//!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `compose`, `outbox`:
+//!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `link`: becoming one
+//!   of an account's devices. `device`: all of them. `compose`, `outbox`:
 //!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
 //!   people. `block`: whom one does not want to hear. `signal`: typing. `chat_state`: what one keeps about chats for oneself. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
@@ -34,6 +35,7 @@ pub mod content;
 mod conversation;
 mod create;
 pub mod db;
+mod device;
 pub mod error;
 pub mod event;
 mod group;
@@ -41,6 +43,7 @@ mod http;
 pub mod io;
 mod job;
 mod keys;
+mod link;
 mod log;
 mod membership;
 mod memory;

@@ -5,11 +5,12 @@ use crate::command::Command;
 use crate::event::Connection;
 use crate::group::claim::Claims;
 use crate::io::{CallId, HttpBody, Method};
+use crate::link::wait::Waiting;
 use crate::mls::Mls;
 use std::collections::{BTreeMap, VecDeque};
 use tidings_proto::entry::Sender;
 use tidings_proto::http::ClaimedPackage;
-use tidings_proto::id::{AccountId, ConversationId, LogId, MessageId};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -25,6 +26,8 @@ pub(crate) struct Memory {
     /// Commands that wait for a look-up, or for another change of blocks.
     pub waiting: Vec<(CallId, Command)>,
     pub groups: Groups,
+    /// This device shows a code, and waits to be linked.
+    pub link: Option<Waiting>,
 }
 
 /// This device.
@@ -110,6 +113,25 @@ pub(crate) enum Purpose {
     Refresh,
     Revoke {
         reply: CallId,
+    },
+    OpenLink {
+        reply: CallId,
+        device_name: String,
+    },
+    LookForLink,
+    RedeemLink,
+    ApproveLink {
+        reply: CallId,
+    },
+    Devices {
+        reply: CallId,
+    },
+    RenameDevice {
+        reply: CallId,
+    },
+    RevokeDevice {
+        reply: CallId,
+        device: DeviceId,
     },
     Credential,
     Packages,

@@ -8,6 +8,7 @@
 //! * It ends with its place in the log ([`settle`]), told by `appended` or read in the log itself; or it fails for
 //!   good, with a reason that people see.
 
+use crate::contact;
 use crate::content::{self, Content};
 use crate::conversation::{self, Row, Standing};
 use crate::db::schema::UNSENT;
@@ -325,7 +326,12 @@ pub(crate) fn queue_profile(step: &mut Step<'_>, row: &Row) -> Done {
         return Ok(());
     }
     let phone = Some(step.me()?.phone.clone()).filter(|phone| !phone.is_empty());
-    let name = step.name.map(str::to_owned).filter(|name| name.len() <= content::NAME_MAX_BYTES);
+    let name = match step.name {
+        Some(name) => Some(name.to_owned()),
+        // A linked device was told how its person is called.
+        None => contact::find(step.tx, step.me()?.sender.account)?.and_then(|own| own.name),
+    };
+    let name = name.filter(|name| name.len() <= content::NAME_MAX_BYTES);
     let message = step.fresh_id();
     queue(step, row.conversation, message, &Content::Profile { phone, name }, None)?;
     conversation::set_profile_told(step.tx, row.conversation, true)

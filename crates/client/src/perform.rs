@@ -7,9 +7,11 @@ use crate::command::{Command, Reply};
 use crate::compose::{self, With};
 use crate::contact::{self, Resolved};
 use crate::conversation;
+use crate::device;
 use crate::error::ClientError;
 use crate::group;
 use crate::io::CallId;
+use crate::link;
 use crate::receipt;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
@@ -33,6 +35,12 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
         Command::Login { phone, code, device_name } => {
             account::login(step, id, &phone, code, device_name).map(|()| None)
         }
+        Command::Link { device_name } => link::wait::begin(step, id, device_name).map(|()| None),
+        Command::AwaitLink => link::wait::wait_for_end(step, id).map(|()| None),
+        Command::ApproveLink { code } => link::approve::approve(step, id, &code).map(|()| None),
+        Command::Devices => device::list(step, id).map(|()| None),
+        Command::RenameDevice { device, name } => device::rename(step, id, device, name).map(|()| None),
+        Command::RevokeDevice { device } => device::revoke(step, id, device).map(|()| None),
         Command::Logout => account::logout(step, id).map(|()| None),
         Command::Status => Ok(Some(Reply::Status(view::status::read(step)?))),
         Command::Conversations => Ok(Some(Reply::Conversations(view::conversation::list(step)?))),
@@ -106,6 +114,12 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         Command::SetDraft { text, .. } => chat_state::command::draft(step, with, text)?,
         Command::Register { .. }
         | Command::Login { .. }
+        | Command::Link { .. }
+        | Command::AwaitLink
+        | Command::ApproveLink { .. }
+        | Command::Devices
+        | Command::RenameDevice { .. }
+        | Command::RevokeDevice { .. }
         | Command::Logout
         | Command::Status
         | Command::Conversations

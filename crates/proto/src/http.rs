@@ -3,7 +3,7 @@
 use crate::entry::{ConversationKind, Entry};
 use crate::frame::{Commit, Page, PlanLog, Watermark};
 use crate::group::{GroupRules, JoinProof, LeaveProof};
-use crate::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
+use crate::id::{AccountId, ConversationId, DeviceId, LinkId, LogId, MessageId};
 use crate::payload::Payload;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,36 @@ bodies! {
         pub phone: String,
         pub code: String,
         /// What the person's other devices show, as in "laptop".
+        pub device_name: String,
+    }
+
+    /// `POST /v1/links`: 201. A device that is new opens a place where an old device of the account can leave something
+    /// for it. Nobody is signed in yet.
+    pub struct LinkOpened {
+        pub link: LinkId,
+        /// How long the place is kept.
+        pub expires_in_s: u64,
+    }
+
+    /// `PUT /v1/links/{id}`: 204. An old device leaves what it sealed for the new one, and grants it a login. Once; a repeat
+    /// of the same changes nothing.
+    pub struct PutLink {
+        /// At most [`crate::limit::LINK_BLOB_MAX_BYTES`].
+        pub blob: Payload,
+        /// SHA-256 of the grant that the blob holds: 32 bytes.
+        pub grant_hash: Payload,
+    }
+
+    /// `GET /v1/links/{id}`: 200; 404 `not_found` while nothing was left there, and once it was used or has expired.
+    pub struct LinkBlob {
+        pub blob: Payload,
+    }
+
+    /// `POST /v1/links/{id}/redeem`: 200 with [`Tokens`] of a new device of the account. Works once; a repeat gives the same
+    /// device as long as its tokens were not used.
+    pub struct RedeemLink {
+        /// What the blob held: 32 bytes.
+        pub grant: Payload,
         pub device_name: String,
     }
 
@@ -83,6 +113,11 @@ bodies! {
         pub created_ms: u64,
         /// Whether this is the device that asks.
         pub current: bool,
+    }
+
+    /// `PUT /v1/devices/{id}`: 204. One of one's own gets another name.
+    pub struct RenameDevice {
+        pub name: String,
     }
 
     /// `PUT /v1/keys/credential`: 204. A credential whose identity key is not the account's present one replaces the

@@ -75,6 +75,11 @@ id! {
     BlobId
 }
 
+id! {
+    /// Where a new device waits to be linked. Random.
+    LinkId
+}
+
 impl From<ConversationId> for LogId {
     fn from(id: ConversationId) -> Self {
         Self(id.0)

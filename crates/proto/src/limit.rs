@@ -39,6 +39,10 @@ pub const DEVICE_NAME_MAX_BYTES: usize = 64;
 pub const DEVICES_MAX: usize = 10;
 /// A device that nobody used this long after its login makes room for a new one when its account has `DEVICES_MAX`.
 pub const UNUSED_DEVICE_AFTER_S: u64 = 60;
+/// How long a new device waits to be linked.
+pub const LINK_LIFETIME_S: u64 = 600;
+/// What an old device seals for a new one.
+pub const LINK_BLOB_MAX_BYTES: usize = 128 * 1024;
 /// Conversations in one page of the list.
 pub const CONVERSATIONS_PAGE_MAX: u32 = 200;
 /// Accounts in a group; a server may allow fewer.

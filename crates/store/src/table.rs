@@ -38,6 +38,9 @@ pub enum Table {
     Sharing = 17,
     /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
     Code = 16,
+    /// Devices that wait to be linked. Partition: link id. Row: empty. Written when a new device opens the place, when an old
+    /// one leaves something there, and when it is redeemed. Expires in minutes.
+    Link = 18,
 
     /// Key packages to be given out once. Partition: device id. Row: hash of the package (32 bytes). Deleted as claimed.
     KeyPackage = 20,
@@ -94,6 +97,7 @@ pub enum Family {
     Account,
     DeviceOwner,
     Phone,
+    Link,
     Keys,
     Conversation,
     Cursor,
@@ -119,7 +123,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 27] = [
+    pub const ALL: [Table; 28] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -132,6 +136,7 @@ impl Table {
         Table::DeviceOwner,
         Table::Phone,
         Table::Code,
+        Table::Link,
         Table::KeyPackage,
         Table::DeviceKey,
         Table::Roster,
@@ -156,6 +161,7 @@ impl Table {
             Table::Account | Table::Device | Table::Membership | Table::Block | Table::Sharing => Family::Account,
             Table::DeviceOwner => Family::DeviceOwner,
             Table::Phone | Table::Code => Family::Phone,
+            Table::Link => Family::Link,
             Table::KeyPackage | Table::DeviceKey => Family::Keys,
             Table::Roster | Table::GroupInfo | Table::GroupTree | Table::JoinRequest => Family::Conversation,
             Table::Cursor => Family::Cursor,
@@ -196,6 +202,7 @@ impl Table {
             Table::DeviceOwner => "device_owner",
             Table::Phone => "phone",
             Table::Code => "code",
+            Table::Link => "link",
             Table::KeyPackage => "key_package",
             Table::DeviceKey => "device_key",
             Table::Roster => "roster",

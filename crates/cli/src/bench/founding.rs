@@ -59,7 +59,7 @@ pub async fn found(people: &People<'_>, members: &[Person]) -> Result<Founded> {
 /// A fresh identity for a device, and its credential on the server. The database is that of the last one.
 async fn identify(people: &People<'_>, db: &mut Db, person: &Person, now_s: u64) -> Result<Mls> {
     let identity = db
-        .transaction(|tx| Identity::create(tx, &mut rand::rng(), person.account, person.device, now_s))
+        .transaction(|tx| Identity::create(tx, &mut rand::rng(), None, person.account, person.device, now_s))
         .map_err(|error: MlsError| failed(error))?;
     let body = PutCredential { credential: identity.credential.as_bytes().to_vec().into() };
     people.request(Method::PUT, "keys/credential", Some(&person.token), &body).await?;

@@ -48,7 +48,7 @@ pub struct Register {
     request: bool,
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let text = text::line(text.trim());
     match text.len() {
         0 => Err("the name is empty".into()),
@@ -173,7 +173,7 @@ async fn ask_for_code(on_terminal: bool) -> Result<String, Failure> {
     .map_err(|_| Failure::new("the terminal could not be read"))?
 }
 
-fn machine_name() -> String {
+pub(super) fn machine_name() -> String {
     #[cfg(unix)]
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]
@@ -181,7 +181,7 @@ fn machine_name() -> String {
     if name.is_empty() { "terminal".to_owned() } else { name }
 }
 
-fn shorten_bytes(text: &str, max: usize) -> String {
+pub(super) fn shorten_bytes(text: &str, max: usize) -> String {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -62,6 +62,26 @@ impl Profile {
         Self::at(&home(common)?, phone, common)
     }
 
+    /// A place for a device that waits to be linked, with its own for each process.
+    pub fn to_be_linked(common: &Common) -> Result<Self, Failure> {
+        let home = home(common)?;
+        let folder = home.join("accounts").join(format!("linking-{}", std::process::id()));
+        Ok(Self { folder, ..Self::at(&home, Phone::unknown(), common)? })
+    }
+
+    /// The place beside this one of the account with this number.
+    pub fn of_number(&self, phone: Phone) -> Self {
+        let folder = self.folder.with_file_name(phone.as_str());
+        Self { phone, folder, ..self.clone() }
+    }
+
+    /// What was kept here is kept there from now on, and counts as an account of this machine.
+    pub fn become_registered(&self, place: &Self) -> Result<(), Failure> {
+        let moved = fs::rename(&self.folder, &place.folder);
+        moved.map_err(|error| Failure::new(format!("{} could not be made: {error}", place.folder.display())))?;
+        place.set_registered()
+    }
+
     fn at(home: &Path, phone: Phone, common: &Common) -> Result<Self, Failure> {
         let folder = home.join("accounts").join(phone.as_str());
         let stored = match fs::read(folder.join("account.json")) {

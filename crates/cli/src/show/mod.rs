@@ -6,5 +6,6 @@ pub mod line;
 pub mod me;
 pub mod out;
 pub mod plain;
+pub mod qr;
 pub mod text;
 pub mod time;

@@ -5,6 +5,7 @@
 mod agent;
 mod bad_input;
 mod chat;
+mod devices;
 mod door;
 mod group;
 mod group_invite;

@@ -73,7 +73,17 @@ impl From<&Refused> for Failure {
 
 /// Asks without a token.
 pub(crate) fn ask_unsigned(step: &mut Step<'_>, purpose: Purpose, path: &str, body: HttpBody) -> Done {
-    dispatch(step, Call { purpose, method: Method::Post, path: path.into(), body, signed: false, repeated: false })
+    ask_unsigned_with(step, purpose, Method::Post, path, body)
+}
+
+pub(crate) fn ask_unsigned_with(
+    step: &mut Step<'_>,
+    purpose: Purpose,
+    method: Method,
+    path: &str,
+    body: HttpBody,
+) -> Done {
+    dispatch(step, Call { purpose, method, path: path.into(), body, signed: false, repeated: false })
 }
 
 /// Asks with the access token, as soon as there is a fresh one.

@@ -30,15 +30,17 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Makes the keys at the login of a new device, and stores them. Replaces former ones.
+    /// Makes the keys at the login of a new device, and stores them. Replaces former ones. `identity`: the account's, if
+    /// this device was given it by another one; else the account gets a new identity.
     pub fn create(
         connection: &Connection,
         random: &mut impl RngCore,
+        identity: Option<Zeroizing<[u8; 32]>>,
         account: AccountId,
         device: DeviceId,
         now_s: u64,
     ) -> Result<Self, MlsError> {
-        let identity_secret = secret(random);
+        let identity_secret = identity.unwrap_or_else(|| secret(random));
         let signature_secret = secret(random);
         let signature = SigningKey::from_bytes(&signature_secret);
         let credential = Credential::issue(
@@ -66,6 +68,13 @@ impl Identity {
         let Some((signature_secret, credential)) = row else { return Ok(None) };
         let credential = Credential::verify(&credential).map_err(MlsError::internal)?;
         Ok(Some(Self { credential, signature: SigningKey::from_bytes(&signature_secret) }))
+    }
+
+    /// The account's identity key: for a device that is linked, and for the backup. Give it to nobody else.
+    pub fn secret(connection: &Connection) -> Result<Option<Zeroizing<[u8; 32]>>, MlsError> {
+        Ok(connection
+            .query_row("SELECT identity_secret FROM identity", [], |row| Ok(Zeroizing::new(row.get::<_, [u8; 32]>(0)?)))
+            .optional()?)
     }
 
     /// As it stands in entries.

@@ -2,6 +2,7 @@
 
 mod block;
 mod chat_state;
+mod devices;
 mod faults;
 mod group_faults;
 mod groups;
@@ -11,6 +12,7 @@ mod receipt;
 mod server;
 mod server_group;
 mod server_group_http;
+mod server_link;
 mod signing_in;
 mod talk;
 mod types;

@@ -1,6 +1,7 @@
 //! A server in memory, as the protocol describes it: enough to drive clients against, and no more.
 
 use super::server_group::TestGroup;
+use super::server_link::TestLink;
 use crate::io::{HttpBody, HttpOutcome, HttpRequest, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use tidings_proto::credential::Credential;
 use tidings_proto::entry::{Body, Entry, Sender};
 use tidings_proto::frame::*;
 use tidings_proto::http::*;
-use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, LinkId, LogId, MessageId};
 use tidings_proto::payload::Payload;
 use tidings_proto::problem::{Code, Problem};
 
@@ -25,6 +26,7 @@ pub struct TestServer {
     pub connections: BTreeMap<ConnectionId, Option<DeviceId>>,
     /// Frames that wait to be delivered.
     pub out: VecDeque<(ConnectionId, ServerFrame)>,
+    pub links: BTreeMap<LinkId, TestLink>,
     next: u64,
     /// The next appends are refused with this.
     pub refuse: VecDeque<Code>,
@@ -119,6 +121,9 @@ impl TestServer {
         match (request.method, path.as_slice()) {
             (Method::Post, ["register"]) => json(&Registered { expires_in_s: 600, retry_after_s: 60 }),
             (Method::Post, ["login"]) => self.login(&body(request)),
+            (Method::Post, ["links"]) => self.open_link(),
+            (Method::Get, ["links", id]) => self.get_link(id),
+            (Method::Post, ["links", id, "redeem"]) => self.redeem_link(id, &body(request)),
             (Method::Post, ["oauth", what]) => self.oauth(what, request),
             _ => {
                 let device = self.device(request.bearer.as_deref())?;
@@ -159,6 +164,10 @@ impl TestServer {
             (Method::Get, ["keys", "packages"]) => self.count(device),
             (Method::Get, ["accounts", account, "devices"]) => self.account_devices(account.parse().unwrap()),
             (Method::Post, ["accounts", account, "key-packages", "claim"]) => self.claim(account.parse().unwrap()),
+            (Method::Put, ["links", id]) => self.put_link(device, id, body(request)),
+            (Method::Get, ["devices"]) => self.own_devices(device, request, None),
+            (Method::Put, ["devices", id]) => self.own_devices(device, request, Some(id)),
+            (Method::Delete, ["devices", id]) => self.throw_out(device, id.parse().unwrap()),
             (Method::Post, ["contacts", "lookup"]) => {
                 let lookup: Lookup = body(request);
                 let matches = lookup
@@ -203,6 +212,11 @@ impl TestServer {
         }
         let fresh = AccountId::from_bytes(self.number());
         let account = *self.accounts.entry(login.phone.clone()).or_insert(fresh);
+        let device = self.make_device(account);
+        self.tokens(device)
+    }
+
+    pub fn make_device(&mut self, account: AccountId) -> DeviceId {
         let device = DeviceId::from_bytes(self.number());
         self.devices.insert(
             device,
@@ -216,10 +230,10 @@ impl TestServer {
                 cursors: BTreeMap::new(),
             },
         );
-        self.tokens(device)
+        device
     }
 
-    fn tokens(&self, device: DeviceId) -> Answer {
+    pub fn tokens(&self, device: DeviceId) -> Answer {
         let TestDevice { account, generation, .. } = self.devices[&device];
         json(&Tokens {
             access_token: format!("{device}.{generation}"),

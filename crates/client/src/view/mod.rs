@@ -31,6 +31,17 @@ pub struct Status {
     pub unread_muted: u64,
 }
 
+/// One of one's own devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Device {
+    pub device: DeviceId,
+    pub name: String,
+    pub created_ms: u64,
+    /// The one that shows this.
+    pub current: bool,
+}
+
 /// A row of the list of conversations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

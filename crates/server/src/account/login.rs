@@ -54,7 +54,7 @@ pub async fn login(
     Ok(token::answer(&server, device, token::FIRST_GENERATION))
 }
 
-fn device_name(text: &str) -> Result<String> {
+pub(super) fn device_name(text: &str) -> Result<String> {
     let name = text.trim();
     if name.is_empty() || name.len() > DEVICE_NAME_MAX_BYTES || name.chars().any(char::is_control) {
         let detail = format!("device_name must have 1 to {DEVICE_NAME_MAX_BYTES} bytes, without control characters.");
@@ -103,7 +103,7 @@ async fn account_of(server: &Server, phone: &Phone, phone_hash: &[u8; 32]) -> Re
 /// was faster, and only so many can be.
 const TRIES_MAX: usize = 3 * DEVICES_MAX;
 
-async fn make_device(server: &Server, account: AccountId, name: String) -> Result<Sender> {
+pub(super) async fn make_device(server: &Server, account: AccountId, name: String) -> Result<Sender> {
     for _ in 0..TRIES_MAX {
         if let Some(device) = try_device(server, account, &name).await? {
             return Ok(device);

@@ -1,13 +1,14 @@
 //! People and their devices.
 //!
 //! * [`register`]: a code for a phone number. * [`login`]: the code for an account and a device.
-//! * [`token`]: refresh and revoke. * [`device`]: one's devices. * [`me`]: oneself. * [`lookup`]: others, by number.
+//! * [`token`]: refresh and revoke. * [`device`]: one's devices. * [`link`]: a new device by way of an old one. * [`me`]: oneself. * [`lookup`]: others, by number.
 //!
 //! Nothing that can be asked without a code tells whether a number has an account: register and login do the same work
 //! and give the same answers for both. Signed-in people can look numbers up, within a daily limit.
 
 pub mod code;
 pub mod device;
+pub mod link;
 pub mod login;
 pub mod lookup;
 pub mod me;

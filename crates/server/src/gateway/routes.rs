@@ -5,15 +5,20 @@ use crate::server::Server;
 use crate::{account, backup, blob, conversation, keys, presence, sync};
 use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
+use tidings_proto::limit::LINK_BLOB_MAX_BYTES;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Bodies of the account room: the largest is a lookup of a hundred numbers.
 const ACCOUNT_BODY_MAX_BYTES: usize = 16 * 1024;
 
+/// A sealed blob in base64.
+const LINK_BODY_MAX_BYTES: usize = 2 * LINK_BLOB_MAX_BYTES;
+
 pub fn api() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(account().layer(DefaultBodyLimit::max(ACCOUNT_BODY_MAX_BYTES)))
+        .merge(link())
         .merge(keys())
         .merge(conversation::routes())
         .merge(presence::routes())
@@ -31,8 +36,17 @@ fn account() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(account::token::revoke))
         .routes(routes!(account::me::me))
         .routes(routes!(account::device::list))
-        .routes(routes!(account::device::log_out))
+        .routes(routes!(account::device::rename, account::device::log_out))
         .routes(routes!(account::lookup::lookup))
+}
+
+/// What is left for a new device may be larger than the bodies of the account room.
+fn link() -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::new()
+        .routes(routes!(account::link::open))
+        .routes(routes!(account::link::get, account::link::put))
+        .routes(routes!(account::link::redeem))
+        .layer(DefaultBodyLimit::max(LINK_BODY_MAX_BYTES))
 }
 
 fn keys() -> OpenApiRouter<Arc<Server>> {

@@ -7,4 +7,5 @@ mod account;
 mod backup;
 mod gateway;
 mod keys;
+mod link;
 mod token;

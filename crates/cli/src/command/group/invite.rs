@@ -6,12 +6,10 @@ use super::{Patience, change, look, settled, unexpected};
 use crate::Common;
 use crate::command::open;
 use crate::failure::Failure;
-use crate::show::{group, out};
+use crate::show::{group, out, qr};
 use crate::span::Span;
 use crate::target::Target;
 use clap::Args;
-use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use reqwest::Url;
 use std::io::IsTerminal;
 use tidings_client::{Command, Reply, view};
@@ -67,7 +65,7 @@ impl Invite {
         out::line(&link)?;
         // Whoever reads this from a pipe wants the link.
         if !self.no_qr && std::io::stdout().is_terminal() {
-            out::line(&qr(&link)?)?;
+            out::line(&qr::render(&link)?)?;
         }
         let until = self.expires.map_or("until it is revoked".to_owned(), |span| format!("for {span}"));
         let how = if self.approval { "an admin lets people in" } else { "people come in at once" };
@@ -104,14 +102,6 @@ pub fn token<'a>(server: &Url, text: &'a str) -> Result<&'a str, Failure> {
         )),
         Err(_) => Ok(token),
     }
-}
-
-/// Half blocks: two rows of the code are one line of the terminal.
-pub fn qr(link: &str) -> Result<String, Failure> {
-    let code = QrCode::with_error_correction_level(link, EcLevel::L)
-        .map_err(|_| Failure::new("the link is too long for a QR code"))?;
-    // Dark on light, as cameras expect, on a terminal that is light on dark.
-    Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
 }
 
 #[derive(Args)]
@@ -176,7 +166,7 @@ mod tests {
     #[test]
     fn a_link_fits_a_terminal_as_a_code() {
         let token = "A".repeat(66);
-        let shown = qr(&format!("https://chat.example.org/join#{token}")).unwrap();
+        let shown = qr::render(&format!("https://chat.example.org/join#{token}")).unwrap();
         assert!(shown.lines().count() <= 30 && shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
     }
 

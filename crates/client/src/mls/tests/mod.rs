@@ -45,7 +45,7 @@ impl Device {
         let identity = db
             .transaction(|tx| {
                 let device = DeviceId::from_bytes([device_byte; 16]);
-                Identity::create(tx, &mut random, account(account_byte), device, NOW_S)
+                Identity::create(tx, &mut random, None, account(account_byte), device, NOW_S)
             })
             .unwrap();
         Self { db, mls: Mls::new(identity, [device_byte; 32]), conversation: direct() }

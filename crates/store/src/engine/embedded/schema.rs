@@ -54,7 +54,10 @@ pub struct Sql {
 
 /// Whether the values of a table lie in the heap.
 pub const fn is_heaped(table: Table) -> bool {
-    matches!(table, Table::Entry | Table::KeyPackage | Table::GroupInfo | Table::GroupTree | Table::Roster)
+    matches!(
+        table,
+        Table::Entry | Table::Link | Table::KeyPackage | Table::GroupInfo | Table::GroupTree | Table::Roster
+    )
 }
 
 /// Whether a table has a tree of its own, ordered by row first. It must not be scanned.
@@ -103,6 +106,7 @@ fn tree(table: Table) -> &'static str {
         Family::Account => "tree_account",
         Family::DeviceOwner => "tree_device_owner",
         Family::Phone => "tree_phone",
+        Family::Link => "tree_link",
         Family::Keys => "tree_keys",
         Family::Conversation => "tree_conversation",
         Family::Cursor => "tree_cursor",
