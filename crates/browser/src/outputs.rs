@@ -47,6 +47,7 @@ fn ask(request: HttpRequest) -> Array {
     let (content_type, body): (JsValue, JsValue) = match request.body {
         HttpBody::Empty => (JsValue::NULL, JsValue::NULL),
         HttpBody::Json(body) => ("application/json".into(), Uint8Array::from(body.as_slice()).into()),
+        HttpBody::Bytes(body) => ("application/octet-stream".into(), Uint8Array::from(body.as_slice()).into()),
         HttpBody::Form(body) => ("application/x-www-form-urlencoded".into(), body.into()),
     };
     let bearer = request.bearer.map_or(JsValue::NULL, JsValue::from);

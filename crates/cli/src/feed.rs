@@ -148,6 +148,8 @@ impl Feed {
                 vec![(Item::Typing { conversation, account, on }, None)]
             }
             Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, None)],
+            // For the person at the terminal who waits for it.
+            Event::Transfer { .. } | Event::Restored { .. } => Vec::new(),
             Event::CaughtUp => vec![(Item::CaughtUp, None)],
             Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, None)],
         })

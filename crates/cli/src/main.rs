@@ -117,6 +117,10 @@ enum Command {
     Unblock(command::block::Unblock),
     /// Show the account, the connection and what waits
     Status(command::status::Status),
+    /// Make the encrypted backup of your account, and choose what opens it
+    Backup(command::backup::Backup),
+    /// Bring an account back from its backup
+    Restore(command::restore::Restore),
     /// Log this device out and delete what it stored
     Logout(command::logout::Logout),
     /// Serve a local HTTP API for scripts, in plain JSON
@@ -176,6 +180,8 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,
             Command::Status(it) => it.run(&common).await,
+            Command::Backup(it) => it.run(&common).await,
+            Command::Restore(it) => it.run(&common).await,
             Command::Logout(it) => it.run(&common).await,
             Command::Agent(it) => it.run(&common).await,
             Command::Admin(it) => it.run(),

@@ -160,10 +160,12 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         | Purpose::JoinRequests { reply }
         | Purpose::RefuseRequest { reply }
         | Purpose::Watermarks { reply, .. } => Some(reply),
+        Purpose::Backup(ref ask) => ask.reply(),
         _ => None,
     });
     let of_groups = memory.groups.replies.values().chain(memory.groups.joining.values().flatten()).copied();
     asked
+        .chain(memory.backup.owed())
         .chain(memory.login)
         .chain(link::wait::owed(memory))
         .chain(of_groups)

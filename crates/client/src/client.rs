@@ -6,6 +6,8 @@
 //! database.
 
 use crate::account;
+use crate::archive::import;
+use crate::backup;
 use crate::block;
 use crate::catch_up;
 use crate::contact;
@@ -287,6 +289,8 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::Watermarks { reply, conversation, message } => {
             view::info::answered(step, reply, conversation, message, answer)
         }
+        Purpose::Backup(ask) => backup::answered(step, ask, answer),
+        Purpose::Import(ask) => import::answered(step, ask, answer),
         Purpose::Lookups { phones } => {
             let ready = contact::looked_up_many(step, &phones, answer)?;
             ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
@@ -340,6 +344,8 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         (Kind::Credential, _) => keys::upload_credential(step),
         (Kind::Packages, _) => keys::upload_packages(step, job),
         (Kind::Blocks, _) => block::ask(step),
+        (Kind::Backup, _) => backup::run::run(step),
+        (Kind::Import, _) => import::run(step),
         (Kind::Create | Kind::Rejoin, Some(conversation))
             if !up || conversation::is_blocked(step.tx, conversation)? =>
         {

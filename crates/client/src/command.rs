@@ -5,6 +5,7 @@ use crate::view;
 use serde::{Deserialize, Serialize};
 use tidings_proto::group::{InviteKey, Who};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
+use tidings_proto::payload::Payload;
 
 /// Whom a command is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,16 @@ pub enum Peer {
     Conversation(ConversationId),
     /// The self chat.
     Me,
+}
+
+/// What opens a backup file: its lock and its manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FileHead {
+    #[cfg_attr(test, ts(type = "string"))]
+    pub lock: Payload,
+    #[cfg_attr(test, ts(type = "string"))]
+    pub manifest: Payload,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +65,50 @@ pub enum Command {
     /// Logs another device of one's own out, and takes it out of every conversation. → `Reply::Done`
     RevokeDevice {
         device: DeviceId,
+    },
+    /// As `Login`, for an account that may have a backup: → `Reply::SignedIn`; then `Restore`, `RestoreFromFile` or
+    /// `StartAnew`.
+    LoginToRestore {
+        phone: String,
+        code: String,
+        device_name: String,
+    },
+    /// With a new identity; history and contacts do not come back. → `Reply::LoggedIn`
+    StartAnew,
+    /// With the recovery code or passphrase of the backup at the server. → `Reply::LoggedIn`; history follows, see
+    /// `Event::Transfer` and `Event::Restored`.
+    Restore {
+        secret: String,
+    },
+    /// On a device that is signed in without keys: brings the identity back. → `Reply::LoggedIn`, and then again: opens
+    /// the file for its parts. → `Reply::FileOpened`
+    RestoreFromFile {
+        head: FileHead,
+        secret: String,
+    },
+    /// Merges one chunk of the file that was opened. → `Reply::Done`
+    RestorePart {
+        index: u64,
+        #[cfg_attr(test, ts(type = "string"))]
+        bytes: Payload,
+    },
+    /// Chooses the secret of the account's backup, and begins it. `None`: a recovery code is made. → `Reply::BackupSecret`
+    SetBackupSecret {
+        passphrase: Option<String>,
+    },
+    /// The person still knows the recovery code or passphrase. → `Reply::Done`
+    ProveBackupSecret {
+        secret: String,
+    },
+    /// No backup is made any more, and the one at the server opens for nobody. → `Reply::Done`
+    EndBackup,
+    /// Now, instead of at its time. → `Reply::Backup` once it is complete
+    BackUp,
+    /// → `Reply::Backup`
+    BackupStatus,
+    /// The next part of a backup file; 0 begins one. → `Reply::FilePart`
+    BackUpToFile {
+        part: u64,
     },
     /// Log this device out at the server and wipe the database. → `Reply::Done`
     Logout,
@@ -258,6 +313,27 @@ pub enum Reply {
         expires_in_s: u64,
     },
     Devices(Vec<view::Device>),
+    /// This device has no keys yet. `backup`: what the server has.
+    SignedIn {
+        backup: Option<view::FoundBackup>,
+    },
+    /// A recovery code is shown once, to be written down.
+    BackupSecret {
+        code: Option<String>,
+    },
+    Backup(view::Backup),
+    FilePart {
+        #[cfg_attr(test, ts(type = "string"))]
+        bytes: Payload,
+        more: bool,
+        /// Messages so far, of about so many.
+        done: u64,
+        total: u64,
+    },
+    /// The sizes of the chunks that follow the file's head.
+    FileOpened {
+        sizes: Vec<u64>,
+    },
     Queued {
         message: MessageId,
         conversation: ConversationId,

@@ -42,10 +42,33 @@ pub enum Event {
     },
     /// Everything that the server's plan named is in the database.
     CaughtUp,
+    /// A backup, or an archive that is taken over, went on: messages of about so many.
+    Transfer {
+        what: Transfer,
+        done: u64,
+        total: u64,
+    },
+    /// An archive was taken over. `damaged`: parts that could not be used.
+    Restored {
+        messages: u64,
+        damaged: u64,
+    },
     /// This device is out: the database was wiped, log in again.
     LoggedOut {
         reason: String,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Transfer {
+    /// This device's backup.
+    Backup,
+    /// A backup, or another device's history, on its way in.
+    Restore,
+    /// This device's history, on its way to another one.
+    History,
 }
 
 /// How long a typing signal holds without another one.

@@ -28,7 +28,7 @@ pub enum Input {
 
 #[derive(Clone, Debug)]
 pub enum HttpOutcome {
-    /// Any status; the body is JSON.
+    /// Any status; the body is JSON, or a blob's bytes.
     Answer { status: u16, body: Vec<u8> },
     /// No answer: whether the server did it is unknown.
     Lost,
@@ -80,4 +80,6 @@ pub enum HttpBody {
     Json(Vec<u8>),
     /// `application/x-www-form-urlencoded`
     Form(String),
+    /// `application/octet-stream`
+    Bytes(Vec<u8>),
 }

@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     Packages,
     /// block.rs: ask for the list. Subject: empty.
     Blocks,
+    /// backup/run.rs: make the account's backup. Subject: empty.
+    Backup,
+    /// archive/import.rs: take over an archive. Subject: empty.
+    Import,
     /// create.rs: make a direct conversation. Subject: conversation.
     Create,
     /// group/work.rs: change a group. Subject: conversation.
@@ -33,6 +37,8 @@ impl Kind {
             Self::Credential => "credential",
             Self::Packages => "packages",
             Self::Blocks => "blocks",
+            Self::Backup => "backup",
+            Self::Import => "import",
             Self::Create => "create",
             Self::Rejoin => "rejoin",
             Self::Group => "group",
@@ -46,6 +52,8 @@ impl Kind {
             Self::Credential,
             Self::Packages,
             Self::Blocks,
+            Self::Backup,
+            Self::Import,
             Self::Create,
             Self::Rejoin,
             Self::Group,

@@ -16,6 +16,7 @@
 //! * [`client`]: the state machine's door. * [`io`]: inputs and outputs. * [`command`]: what a person or a program can
 //!   ask for. * [`event`]: what changed. * [`view`]: plain rows to show. * [`content`]: the format inside a message.
 //! * [`mls`]: groups, one leaf per device. * [`db`]: the database.
+//! * [`crate`]'s backups and history on its way: `archive` is the sealed form, `backup` the account's backup and its restore.
 //! * Inside, from the door downwards. `perform`: every command finds its room. `session`: the live connection.
 //!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `link`: becoming one
 //!   of an account's devices. `device`: all of them. `compose`, `outbox`:
@@ -24,6 +25,8 @@
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
 
 mod account;
+mod archive;
+mod backup;
 mod block;
 mod catch_up;
 mod chat_state;

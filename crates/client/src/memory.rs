@@ -1,6 +1,8 @@
 //! All state that is not in the database, on one page. Losing it costs a new connection and nothing else: every room
 //! rebuilds its part from the tables.
 
+use crate::archive::import;
+use crate::backup;
 use crate::command::Command;
 use crate::event::Connection;
 use crate::group::claim::Claims;
@@ -28,6 +30,7 @@ pub(crate) struct Memory {
     pub groups: Groups,
     /// This device shows a code, and waits to be linked.
     pub link: Option<Waiting>,
+    pub backup: backup::State,
 }
 
 /// This device.
@@ -207,6 +210,8 @@ pub(crate) enum Purpose {
         conversation: ConversationId,
         message: MessageId,
     },
+    Backup(backup::Ask),
+    Import(import::Ask),
     /// Whose numbers are they? Then go on with the commands that wait for them.
     Lookups {
         phones: Vec<String>,
@@ -284,6 +289,10 @@ pub(crate) struct Told {
 }
 
 impl Requests {
+    pub fn count(&self, which: impl Fn(&Purpose) -> bool) -> usize {
+        self.open.values().chain(&self.parked).filter(|call| which(&call.purpose)).count()
+    }
+
     pub fn is_open(&self, which: impl Fn(&Purpose) -> bool) -> bool {
         self.open.values().chain(&self.parked).any(|call| which(&call.purpose))
     }

@@ -1,6 +1,7 @@
 //! Every command finds its room here.
 
 use crate::account;
+use crate::backup;
 use crate::block;
 use crate::chat_state;
 use crate::command::{Command, Reply};
@@ -52,6 +53,7 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
         Command::Star { message, on } => chat_state::command::star(step, message, on).map(Some),
         Command::Starred { of: None } => view::kept::starred(step, None).map(Some),
         Command::Pin { message, on } => compose::pin(step, message, on).map(Some),
+        other if backup::is_one(&other) => backup::perform(step, id, other),
         other if group::command::is_one(&other) => group::command::perform(step, id, other),
         other => {
             let Some(peer) = contact::peer(&other) else { return Ok(None) };
@@ -120,6 +122,17 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Devices
         | Command::RenameDevice { .. }
         | Command::RevokeDevice { .. }
+        | Command::LoginToRestore { .. }
+        | Command::StartAnew
+        | Command::Restore { .. }
+        | Command::RestoreFromFile { .. }
+        | Command::RestorePart { .. }
+        | Command::SetBackupSecret { .. }
+        | Command::ProveBackupSecret { .. }
+        | Command::EndBackup
+        | Command::BackUp
+        | Command::BackupStatus
+        | Command::BackUpToFile { .. }
         | Command::Logout
         | Command::Status
         | Command::Conversations

@@ -17,6 +17,8 @@ pub(crate) enum Setting {
     /// When the server's stock of key packages was counted, and when it was renewed.
     KeysCheckedMs,
     KeysRenewedMs,
+    /// backup/restore.rs: a login that has no keys yet.
+    SignedIn,
 }
 
 impl Setting {
@@ -30,6 +32,7 @@ impl Setting {
             Self::InboxCursor => "inbox_cursor",
             Self::KeysCheckedMs => "keys_checked_ms",
             Self::KeysRenewedMs => "keys_renewed_ms",
+            Self::SignedIn => "signed_in",
         }
     }
 }
@@ -43,5 +46,10 @@ pub(crate) fn get<T: FromSql>(tx: &Connection, setting: Setting) -> rusqlite::Re
 pub(crate) fn put(tx: &Connection, setting: Setting, value: impl ToSql) -> rusqlite::Result<()> {
     tx.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?
         .execute(rusqlite::params![setting.key(), value])?;
+    Ok(())
+}
+
+pub(crate) fn forget(tx: &Connection, setting: Setting) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM setting WHERE key = ?1")?.execute([setting.key()])?;
     Ok(())
 }

@@ -154,6 +154,7 @@ fn to_http(request: HttpRequest) -> Request<Body> {
     let (kind, body) = match request.body {
         HttpBody::Empty => (None, Body::empty()),
         HttpBody::Json(json) => (Some("application/json"), Body::from(json)),
+        HttpBody::Bytes(bytes) => (Some("application/octet-stream"), Body::from(bytes)),
         HttpBody::Form(form) => (Some("application/x-www-form-urlencoded"), Body::from(form)),
     };
     if let Some(kind) = kind {

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod archive;
+pub mod backup;
 pub mod block;
 pub mod chat;
 pub mod delete;
@@ -20,6 +21,7 @@ pub mod pin;
 pub mod pins;
 pub mod react;
 pub mod register;
+pub mod restore;
 pub mod send;
 pub mod serve;
 pub mod star;

@@ -1,16 +1,24 @@
 //! `tidings register`: an account for a number, or this device for an account that there is.
 
-use super::{log_to_stderr, status, unexpected};
+use super::backup::ask_for_secret;
+use super::backup::file::Source;
+use super::restore::came_back;
+use super::{log_to_stderr, logged_out, status, unexpected};
 use crate::Common;
-use crate::driver::Handle;
+use crate::driver::{Handle, News};
 use crate::failure::Failure;
 use crate::person::Phone;
 use crate::profile::{Profile, SERVER_DEFAULT};
-use crate::show::{out, text};
+use crate::show::{out, text, time};
 use clap::Args;
+use jiff::tz::TimeZone;
 use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use tidings_client::content::NAME_MAX_BYTES;
-use tidings_client::{ClientError, Command, Reply};
+use tidings_client::event::Transfer;
+use tidings_client::view::FoundBackup;
+use tidings_client::{ClientError, Command, Event, Reply};
+use tidings_proto::backup::SecretKind;
 use tidings_proto::limit::{CODE_DIGITS, DEVICE_NAME_MAX_BYTES};
 use tidings_proto::problem::Code;
 
@@ -24,6 +32,8 @@ const LINE_MAX_BYTES: u64 = 256;
 Examples:
   tidings register +31612345678
   tidings register +31612345678 --server https://chat.example.org --name Anna
+
+If the account has a backup, its recovery code or passphrase brings the old identity, chats and messages back.
 
 In scripts, the code is read from standard input, or asked for and given in two steps:
   tidings register +31612345678 --request
@@ -46,6 +56,22 @@ pub struct Register {
     /// Only ask for a code to be sent
     #[arg(long)]
     request: bool,
+    /// Do not restore the account's backup: a new identity, and nothing of what was
+    #[arg(long)]
+    anew: bool,
+    #[arg(skip)]
+    ending: Ending,
+}
+
+/// What follows once the number is proved.
+#[derive(Clone, Debug, Default)]
+pub enum Ending {
+    /// The backup if there is one and it is wanted, else a new identity.
+    #[default]
+    Any,
+    /// The backup at the server.
+    Restore,
+    File(PathBuf),
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
@@ -57,7 +83,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn code(text: &str) -> Result<String, String> {
+pub fn code(text: &str) -> Result<String, String> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     match digits.len() == CODE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok(digits),
@@ -66,6 +92,10 @@ fn code(text: &str) -> Result<String, String> {
 }
 
 impl Register {
+    pub fn to_restore(phone: Phone, device_name: Option<String>, code: Option<String>, ending: Ending) -> Self {
+        Self { phone, name: None, device_name, code, request: false, anew: false, ending }
+    }
+
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
         log_to_stderr();
         let mut profile = Profile::of(common, self.phone.clone())?;
@@ -137,16 +167,92 @@ impl Register {
     ) -> Result<Result<(), ClientError>, Failure> {
         let device_name = self.device_name.clone().unwrap_or_else(machine_name);
         let device_name = shorten_bytes(&text::line(&device_name), DEVICE_NAME_MAX_BYTES);
-        match handle.ask(Command::Login { phone: self.phone.to_string(), code, device_name }).await? {
-            Ok(Reply::LoggedIn { account, .. }) => {
-                profile.set_registered()?;
-                out::line(&format!("{} is registered on this machine. Account {account}", self.phone))?;
-                eprintln!("Write to somebody with: tidings chat +31…");
-                Ok(Ok(()))
-            }
+        match handle.ask(Command::LoginToRestore { phone: self.phone.to_string(), code, device_name }).await? {
+            Ok(Reply::SignedIn { backup }) => self.go_on(handle, profile, backup).await.map(Ok),
             Ok(other) => Err(unexpected(&other)),
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    /// The number is proved; this device has no keys yet.
+    async fn go_on(&self, handle: &Handle, profile: &Profile, backup: Option<FoundBackup>) -> Result<(), Failure> {
+        match (&self.ending, backup) {
+            (Ending::File(path), _) => self.from_file(handle, profile, path).await,
+            (Ending::Restore, None) => Err(Failure::with(
+                format!("{} has no backup at this server", self.phone),
+                format!("Restore from a file with --from FILE, or start anew: tidings register {}", self.phone),
+            )),
+            (Ending::Any, Some(_)) if self.anew => self.start_anew(handle, profile).await,
+            (_, Some(backup)) => self.restore(handle, profile, &backup).await,
+            (Ending::Any, None) => self.start_anew(handle, profile).await,
+        }
+    }
+
+    fn registered(&self, profile: &Profile, reply: &Reply) -> Result<(), Failure> {
+        let Reply::LoggedIn { account, .. } = reply else { return Err(unexpected(reply)) };
+        profile.set_registered()?;
+        out::line(&format!("{} is registered on this machine. Account {account}", self.phone))
+    }
+
+    async fn start_anew(&self, handle: &Handle, profile: &Profile) -> Result<(), Failure> {
+        self.registered(profile, &handle.call(Command::StartAnew).await?)?;
+        eprintln!("Write to somebody with: tidings chat +31…");
+        Ok(())
+    }
+
+    async fn restore(&self, handle: &Handle, profile: &Profile, backup: &FoundBackup) -> Result<(), Failure> {
+        let what = match backup.secret {
+            SecretKind::Code => "recovery code",
+            SecretKind::Passphrase => "passphrase",
+        };
+        let when = time::date_and_clock(backup.made_ms, &TimeZone::system());
+        eprintln!("There is a backup of {when}. Its {what} brings everything back; --anew does without it.");
+        let mut news = handle.listen();
+        let on_terminal = std::io::stdin().is_terminal();
+        let mut attempt = 1;
+        let reply = loop {
+            let secret = ask_for_secret(what).await?;
+            match handle.ask(Command::Restore { secret }).await? {
+                Ok(reply) => break reply,
+                Err(ClientError::Refused { code: Code::WrongPassphrase, detail, .. })
+                    if on_terminal && attempt < ATTEMPTS_MAX =>
+                {
+                    attempt += 1;
+                    eprintln!("{}", text::line(&detail));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.registered(profile, &reply)?;
+        loop {
+            match news.next().await {
+                Some(News::Event(Event::Transfer { what: Transfer::Restore, done, total })) => {
+                    eprintln!("{done} of {total} messages");
+                }
+                Some(News::Event(Event::Restored { messages, damaged: 0 })) => {
+                    return out::line(&format!("The backup is restored: {messages} messages."));
+                }
+                Some(News::Event(Event::Restored { messages, damaged })) => {
+                    let text = format!("The backup is restored: {messages} messages; {damaged} parts were damaged.");
+                    return out::line(&text);
+                }
+                Some(News::Event(Event::LoggedOut { reason })) => return Err(logged_out(&reason)),
+                Some(_) => {}
+                None => return Err(handle.gone()),
+            }
+        }
+    }
+
+    async fn from_file(&self, handle: &Handle, profile: &Profile, path: &Path) -> Result<(), Failure> {
+        let mut source = Source::open(path)?;
+        let secret = ask_for_secret("recovery code or passphrase").await?;
+        let head = source.head.clone();
+        let reply = handle.call(Command::RestoreFromFile { head, secret: secret.clone() }).await?;
+        self.registered(profile, &reply)?;
+        let damaged = source.merge(handle, secret).await?;
+        out::line(&came_back(path, damaged))?;
+        eprintln!("Set a code for the next backup with: tidings backup set-code");
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::network::Network;
 use std::time::Duration;
 use tidings_client::io::{HttpBody, HttpOutcome, HttpRequest, Method};
+use tidings_proto::backup::BLOB_TYPE;
 use tidings_proto::limit::BODY_MAX_BYTES;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +45,7 @@ async fn answer(network: &Network, request: HttpRequest) -> reqwest::Result<Http
         HttpBody::Empty => builder,
         HttpBody::Json(body) => builder.header("content-type", "application/json").body(body),
         HttpBody::Form(body) => builder.header("content-type", "application/x-www-form-urlencoded").body(body),
+        HttpBody::Bytes(body) => builder.header("content-type", BLOB_TYPE).body(body),
     };
     let mut response = builder.send().await?;
     let status = response.status().as_u16();

@@ -1,5 +1,6 @@
 //! Stories with whole clients over a server in memory.
 
+mod backup;
 mod block;
 mod chat_state;
 mod devices;
@@ -10,6 +11,7 @@ mod heal;
 mod people;
 mod receipt;
 mod server;
+mod server_backup;
 mod server_group;
 mod server_group_http;
 mod server_link;

@@ -1,5 +1,6 @@
 //! A server in memory, as the protocol describes it: enough to drive clients against, and no more.
 
+use super::server_backup::TestBackups;
 use super::server_group::TestGroup;
 use super::server_link::TestLink;
 use crate::io::{HttpBody, HttpOutcome, HttpRequest, Method};
@@ -30,6 +31,7 @@ pub struct TestServer {
     next: u64,
     /// The next appends are refused with this.
     pub refuse: VecDeque<Code>,
+    pub backups: TestBackups,
 }
 
 #[derive(Clone)]
@@ -147,6 +149,9 @@ impl TestServer {
             && conversation.may_be_group()
         {
             return self.group(device, conversation, request, rest, query);
+        }
+        if matches!(path, ["blobs" | "backup", ..]) {
+            return self.backup(self.devices[&device].account, request, path, query);
         }
         match (request.method, path) {
             (Method::Put, ["keys", "credential"]) => self.credential(device, body(request)),

@@ -145,7 +145,7 @@ impl World {
     fn is_settled(&self) -> bool {
         self.people.iter().all(|person| {
             let client = person.client.as_ref().unwrap();
-            let busy = |sql| client.db.connection().query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap();
+            let busy = |sql: &str| client.db.connection().query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap();
             let idle = crate::catch_up::is_idle(&client.memory.logs);
             person.inputs.is_empty()
                 && self.server.out.is_empty()
@@ -156,7 +156,11 @@ impl World {
                         && client.memory.requests.open.is_empty()
                         && client.memory.unsent.lazy_cursors.is_empty()
                         && !busy("SELECT count(*) > 0 FROM outbox")
-                        && !busy("SELECT count(*) > 0 FROM job")))
+                        // The next backup is hours away.
+                        && !busy(&format!(
+                            "SELECT count(*) > 0 FROM job WHERE kind <> 'backup' OR next_try_ms < {}",
+                            self.now_ms + 3_600_000
+                        ))))
         })
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod notice;
 pub(crate) mod status;
 
 use serde::{Deserialize, Serialize};
+use tidings_proto::backup::SecretKind;
 use tidings_proto::entry::ConversationKind;
 use tidings_proto::group::{GroupRules, InviteKey, Who};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
@@ -40,6 +41,35 @@ pub struct Device {
     pub created_ms: u64,
     /// The one that shows this.
     pub current: bool,
+}
+
+/// The account's backup, as this device makes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Backup {
+    /// What opens it; none while this device makes no backup.
+    pub secret: Option<SecretKind>,
+    /// When the newest one was complete.
+    pub made_ms: Option<u64>,
+    /// How many there have been.
+    pub generation: u64,
+    pub chunks: u64,
+    pub bytes: u64,
+    pub messages: u64,
+    /// Parts that changed since.
+    pub pending: u64,
+    /// It is time to ask the person for the secret, so that they do not forget it.
+    pub prove: bool,
+}
+
+/// A backup that a login found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FoundBackup {
+    pub secret: SecretKind,
+    pub made_ms: u64,
+    /// After wrong guesses.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// A row of the list of conversations.

@@ -6,6 +6,31 @@
  */
 export type AccountId = string;
 
+/**
+ * The account's backup, as this device makes it.
+ */
+export type Backup = { 
+/**
+ * What opens it; none while this device makes no backup.
+ */
+secret: SecretKind | null, 
+/**
+ * When the newest one was complete.
+ */
+made_ms: number | null, 
+/**
+ * How many there have been.
+ */
+generation: number, chunks: number, bytes: number, messages: number, 
+/**
+ * Parts that changed since.
+ */
+pending: number, 
+/**
+ * It is time to ask the person for the secret, so that they do not forget it.
+ */
+prove: boolean, };
+
 export type Body = { "text": { text: string, } } | "deleted" | { "unreadable": { why: string, } } | { "notice": { notice: Notice, } } | "unknown";
 
 export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_person": { phone: string, } } | "no_such_conversation" | "no_such_message" | { "not_allowed": { why: string, } } | { "too_long": { bytes: number, max: number, } } | "offline" | { "refused": { code: Code, detail: string, retry_after_ms: number | null, } } | { "database": { detail: string, } };
@@ -15,7 +40,7 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
  */
 export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
 
@@ -77,7 +102,21 @@ current: boolean, };
  */
 export type DeviceId = string;
 
-export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "connection": { state: Connection, } } | "caught_up" | { "logged_out": { reason: string, } };
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "logged_out": { reason: string, } };
+
+/**
+ * What opens a backup file: its lock and its manifest.
+ */
+export type FileHead = { lock: string, manifest: string, };
+
+/**
+ * A backup that a login found.
+ */
+export type FoundBackup = { secret: SecretKind, made_ms: number, 
+/**
+ * After wrong guesses.
+ */
+retry_after_ms: number | null, };
 
 /**
  * All about a group.
@@ -236,7 +275,16 @@ text: string | null, };
 
 export type Reaction = { account: AccountId, emoji: string, };
 
-export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_s: number, } } | { "logged_in": { account: AccountId, device: DeviceId, } } | { "link_code": { code: string, expires_in_s: number, } } | { "devices": Array<Device> } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_s: number, } } | { "logged_in": { account: AccountId, device: DeviceId, } } | { "signed_in": { backup: FoundBackup | null, } } | { "backup_secret": { code: string | null, } } | { "backup": Backup } | { "file_part": { bytes: string, more: boolean, 
+/**
+ * Messages so far, of about so many.
+ */
+done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+
+/**
+ * What the person keeps.
+ */
+export type SecretKind = "code" | "passphrase";
 
 export type Seen = { who: Person, delivered: boolean, 
 /**
@@ -269,6 +317,8 @@ unread_muted: number, };
  * The promise that a message has reached; see the design's section on ticks.
  */
 export type Tick = "failed" | "clock" | "sent" | "delivered" | "read";
+
+export type Transfer = "backup" | "restore" | "history";
 
 /**
  * Who may do something.

@@ -305,3 +305,93 @@ CREATE TABLE mls_state (
     PRIMARY KEY (group_id, kind, key)
 );
 CREATE INDEX mls_state_made ON mls_state (made_s) WHERE made_s IS NOT NULL;
+
+-- backup/: the account's backup as this device makes it. At most one row.
+CREATE TABLE backup (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    -- Random: what manifests are sealed under.
+    key BLOB NOT NULL,
+    -- The key as the server and files have it, and how the secret that unwraps it becomes a key: backup::Lock in CBOR.
+    lock BLOB NOT NULL,
+    -- The newest complete one at the server.
+    generation INTEGER NOT NULL DEFAULT 0,
+    manifest BLOB,
+    made_ms INTEGER NOT NULL DEFAULT 0,
+    -- Whether the chunks changed since.
+    stale INTEGER NOT NULL DEFAULT 1,
+    -- Whether blobs of a former device may be left at the server.
+    tidy INTEGER NOT NULL DEFAULT 0,
+    -- When the person last proved to know the secret.
+    proved_ms INTEGER NOT NULL
+);
+
+-- The chunks that the backup has. `block`: of messages, by message.local / 2048; -1 is everything else.
+CREATE TABLE archive_chunk (
+    block INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    blob BLOB NOT NULL,
+    key BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    bytes INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    -- SHA-256 of the plaintext: what did not change is not sent again.
+    plain BLOB NOT NULL,
+    -- Whether the server has it.
+    stored INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (block, part)
+) WITHOUT ROWID;
+
+-- Blocks whose messages changed since they were packed. `queued`: the run that is under way packs it.
+CREATE TABLE archive_dirty (
+    block INTEGER NOT NULL PRIMARY KEY,
+    queued INTEGER NOT NULL DEFAULT 0
+);
+
+-- Blobs at the server that no manifest names any more, once the next one is complete.
+CREATE TABLE archive_garbage (
+    blob BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+
+-- archive/import: an archive that is being taken over. At most one row.
+CREATE TABLE import (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL,
+    -- The manifest that is to be fetched next.
+    manifest BLOB,
+    -- Messages so far, and about how many there are.
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,
+    -- Chunks that could not be used.
+    damaged INTEGER NOT NULL DEFAULT 0
+);
+
+-- Chunks that are still to be fetched, in order. `chunk`: archive::chunk::ChunkRef in CBOR.
+CREATE TABLE import_chunk (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    chunk BLOB NOT NULL
+);
+
+-- Messages that were deleted here: an archive does not bring them back.
+CREATE TABLE gone (
+    message BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TRIGGER message_added AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
+END;
+CREATE TRIGGER message_changed AFTER UPDATE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
+END;
+CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
+    INSERT OR IGNORE INTO gone (message) VALUES (old.message);
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT old.local >> 11 WHERE EXISTS (SELECT 1 FROM backup);
+END;
+CREATE TRIGGER reaction_added AFTER INSERT ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+END;
+CREATE TRIGGER reaction_changed AFTER UPDATE ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+END;
+CREATE TRIGGER reaction_deleted AFTER DELETE ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message;
+END;
