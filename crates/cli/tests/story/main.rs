@@ -3,7 +3,6 @@
 //! [`world`] starts and ends processes; every other file is about one thing.
 
 mod agent;
-mod backup;
 mod bad_input;
 mod chat;
 mod devices;
