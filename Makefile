@@ -1,5 +1,5 @@
 # The commands of this repository. `make help` lists them.
-.PHONY: help setup web run demo test test-long test-web lint lint-web install
+.PHONY: help setup browser web web-quick run demo test test-long test-web test-web-core lint lint-web install
 
 CARGO ?= cargo
 export TIDINGS_DATA ?= ./data
@@ -9,6 +9,13 @@ help:        ## this list
 
 setup:       ## what building needs, installed if it can be, named if it can't
 	@sh scripts/setup.sh
+
+browser:
+	@sh scripts/setup.sh browser
+
+# The web app as the tests need it: the same code, compiled faster. A full build that is fresh will do.
+web-quick:
+	@sh scripts/with-node.sh $(CARGO) xtask web --quick
 
 web: setup   ## the web app, which the server embeds (needs Node.js)
 	$(CARGO) xtask web
@@ -21,26 +28,32 @@ demo: setup  ## two people talk, with a server restart in between
 	$(CARGO) build --release --package tidings-cli
 	$(CARGO) xtask demo
 
-test: setup  ## all tests that fit in a coffee break
+test: setup browser web-quick ## all tests that fit in a coffee break, with a few of the web app
 	$(CARGO) test --workspace
+	@sh scripts/with-node.sh $(MAKE) --no-print-directory test-web-core
+
+# With the binary that `cargo test` has made.
+test-web-core:
+	cd web && TIDINGS_BIN=$$(realpath $${CARGO_TARGET_DIR:-../target}/debug/tidings) npm run --silent e2e -- --grep @core
 
 test-long: setup ## more random worlds and more crashes
 	$(CARGO) xtask sim --seeds 500
 	$(CARGO) xtask crash --rounds 50
 
-test-web: web ## the web app: its units, and real browsers against the real server (needs Chromium)
+test-web: web browser ## the web app: its units, and real browsers against the real server (needs Chromium)
 	cd web && npm run --silent test
 	$(CARGO) build --package tidings-cli
 	cd web && TIDINGS_BIN=$$(realpath $${CARGO_TARGET_DIR:-../target}/debug/tidings) npm run --silent e2e
 
-lint-web: web ## types, lint and texts of the web app
-	cd web && npm run --silent check && npm run --silent lint && npm run --silent test
+lint-web: setup web-quick ## types, lint, dead code, texts and units of the web app
+	cd web && npm run --silent check && npm run --silent lint && npm run --silent dead && npm run --silent test
 
-lint: setup  ## formatting, clippy, documentation, dependencies, the client core for browsers
+lint: setup  ## formatting, clippy, documentation, dependencies, and `lint-web`
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	sh scripts/deny.sh
+	@sh scripts/with-node.sh $(MAKE) --no-print-directory lint-web
 
 install: setup ## put the `tidings` command into Cargo's bin folder
 	$(CARGO) install --path crates/cli --locked

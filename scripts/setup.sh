@@ -15,6 +15,17 @@ if command -v node >/dev/null 2>&1 && ! command -v clang >/dev/null 2>&1 \
     apt-get update -qq && apt-get install -y -qq clang || true
 fi
 
+# The web app's tests drive a real browser: `setup.sh browser`.
+if [ "${1:-}" = browser ] && command -v node >/dev/null 2>&1 && [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
+    if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        echo "Installing: chromium"
+        apt-get update -qq && apt-get install -y -qq chromium fonts-noto-color-emoji
+    else
+        echo "The web app's tests need Chromium. On Debian: sudo apt-get install chromium; elsewhere say where it is: CHROMIUM=/path/to/chrome" >&2
+        exit 1
+    fi
+fi
+
 missing=""
 command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 command -v make >/dev/null 2>&1 || missing="$missing make"

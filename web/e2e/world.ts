@@ -25,7 +25,7 @@ export function binary(): string {
   return found
 }
 
-export class Server {
+class Server {
   address = ''
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidings-web-'))
   #child: ChildProcess | undefined

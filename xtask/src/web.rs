@@ -21,6 +21,9 @@ pub struct Web {
     /// If something that it needs is missing, say so and end well: the server then says how to get the web app
     #[arg(long)]
     optional: bool,
+    /// Compile faster, for tests: a larger download, not held to its budget
+    #[arg(long)]
+    quick: bool,
     /// Also if nothing changed
     #[arg(long)]
     force: bool,
@@ -47,16 +50,18 @@ impl Web {
     }
 
     fn build(&self, root: &Path) -> Result<()> {
-        let stamp = stamp::of(root)?;
+        let whole = stamp::of(root)?;
+        let stamp = if self.quick { format!("{whole} quick") } else { whole.clone() };
         let dist = root.join("web/dist");
-        if !self.force && stamp::is(&dist, &stamp) {
+        // Who asks for a quick one is well served with a whole one.
+        if !self.force && (stamp::is(&dist, &whole) || stamp::is(&dist, &stamp)) {
             return Ok(());
         }
         needs(root)?;
-        core(root)?;
+        core(root, if self.quick { "web-quick" } else { "web" })?;
         clear(&dist)?;
         page(root)?;
-        compress::all(&dist)?;
+        compress::all(&dist, self.quick)?;
         stamp::write(&dist, &stamp)
     }
 }
@@ -86,12 +91,12 @@ fn needs(root: &Path) -> Result<()> {
 }
 
 /// The core as WebAssembly, and the JavaScript that calls it, into web/src/worker/core.
-fn core(root: &Path) -> Result<()> {
+fn core(root: &Path, profile: &str) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo)
-        .args(["build", "--package", "tidings-browser", "--profile", "web", "--target", TARGET])
+        .args(["build", "--package", "tidings-browser", "--profile", profile, "--target", TARGET])
         .current_dir(root))?;
-    let wasm = target_folder(root).join(TARGET).join("web").join(format!("{NAME}.wasm"));
+    let wasm = target_folder(root).join(TARGET).join(profile).join(format!("{NAME}.wasm"));
     let out = root.join("web/src/worker/core");
     let mut bindgen = Bindgen::new();
     bindgen.input_path(&wasm).typescript(true).remove_name_section(true).remove_producers_section(true);

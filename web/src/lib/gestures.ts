@@ -5,7 +5,7 @@ const SWIPE_SLANT_MAX = 30
 const HOLD_MS = 450
 const HOLD_DRIFT_MAX = 8
 
-export interface Gestures {
+interface Gestures {
   swipe: () => void
   hold: (at: { x: number; y: number }) => void
 }

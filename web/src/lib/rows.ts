@@ -2,7 +2,7 @@
 import { tagOf } from './core/reply.ts'
 import type { Message } from './core/types.ts'
 
-export type Row =
+type Row =
   | { kind: 'day'; key: string; time: number }
   | { kind: 'unread'; key: string; count: number }
   /** `first`, `last`: of a run of messages by the same person. */

@@ -1,6 +1,6 @@
 // Text as people wrote it, in pieces that can be shown. Nothing of it is ever taken as HTML.
 
-export type Piece = { kind: 'text'; text: string } | { kind: 'link'; text: string; url: string }
+type Piece = { kind: 'text'; text: string } | { kind: 'link'; text: string; url: string }
 
 const LINK = /https?:\/\/[^\s<>"'\u202a-\u202e\u2066-\u2069]+/giu
 /** What ends a sentence, not an address. */

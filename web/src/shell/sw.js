@@ -26,7 +26,7 @@ self.addEventListener('message', (event) => {
 self.addEventListener('fetch', (event) => {
   const url = new URL(event.request.url)
   if (event.request.method !== 'GET' || url.origin !== self.location.origin) return
-  const path = event.request.mode === 'navigate' && url.pathname === '/' ? '/' : url.pathname
+  const path = event.request.mode === 'navigate' && (url.pathname === '/' || url.pathname === '/join') ? '/' : url.pathname
   if (!FILES.includes(path)) return
   event.respondWith(
     caches.open(CACHE).then(async (cache) => (await cache.match(path, { ignoreVary: true })) ?? fetch(event.request)),

@@ -2,7 +2,7 @@
 import type { Core } from './core/tidings_browser.js'
 
 /** What a call of the core gives back; crates/browser/src/outputs.rs lists them. */
-export type Output =
+type Output =
   | ['connect']
   | ['disconnect']
   | ['send', Uint8Array<ArrayBuffer>]
@@ -12,7 +12,7 @@ export type Output =
   | ['wake', number]
 
 /** Where replies and events go; `crashed` ends the engine. */
-export interface Ears {
+interface Ears {
   reply(id: number, well: boolean, value: string): void
   event(event: string): void
   crashed(why: string): void

@@ -24,6 +24,8 @@ struct Asset {
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/web_assets.rs"));
 
 const PAGE: &str = "index.html";
+/// Where invite links lead. Their secret stands behind the `#`, which browsers do not send.
+const INVITE: &str = "/join";
 /// The bundler's folder: what is in it is named by its content.
 const HASHED: &str = "assets/";
 
@@ -50,7 +52,11 @@ pub fn routes() -> Router<Arc<Server>> {
     for asset in ASSETS {
         let path = if asset.name == PAGE { "/".to_owned() } else { format!("/{}", asset.name) };
         let etag = etag(asset);
-        router = router.route(&path, get(move |headers: HeaderMap| std::future::ready(answer(asset, &etag, &headers))));
+        let serve = get(move |headers: HeaderMap| std::future::ready(answer(asset, &etag, &headers)));
+        if asset.name == PAGE {
+            router = router.route(INVITE, serve.clone());
+        }
+        router = router.route(&path, serve);
     }
     router
 }

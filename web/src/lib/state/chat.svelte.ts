@@ -3,7 +3,7 @@ import type { Answer, News } from '../core/messages.ts'
 import { take } from '../core/reply.ts'
 import type { Command, Message, Peer } from '../core/types.ts'
 
-export const PAGE = 60
+const PAGE = 60
 /** Ticks change near the end. */
 const REREAD_MAX = 200
 /** The core gives at most so many at once. */

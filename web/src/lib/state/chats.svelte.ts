@@ -6,7 +6,7 @@ import type { Command, Conversation } from '../core/types.ts'
 
 const CHANGES = new Set(['message_added', 'message_changed', 'ticks_changed', 'conversation_changed', 'caught_up'])
 /** Somebody who was looked up; the conversation is made with the first message. */
-export interface Stranger {
+interface Stranger {
   account: string
   title: string
 }

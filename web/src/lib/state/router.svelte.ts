@@ -1,17 +1,20 @@
 // Where the person is, in the address: the browser's back button works, and a reload stays where it was.
 
-export type Place =
+type Place =
   | { name: 'home' }
   | { name: 'chat'; conversation: string; details: boolean }
   | { name: 'new' }
+  | { name: 'new-group' }
+  /** What an invite link, `/join#token`, leads to. */
+  | { name: 'join'; token: string }
   | { name: 'settings' }
 
 export class Router {
-  place = $state.raw<Place>(parse(hash()))
+  place = $state.raw<Place>(here())
 
   constructor() {
     if (typeof window !== 'undefined') {
-      window.addEventListener('popstate', () => (this.place = parse(hash())))
+      window.addEventListener('popstate', () => (this.place = here()))
     }
   }
 
@@ -25,8 +28,10 @@ export class Router {
   }
 }
 
-function hash(): string {
-  return typeof window === 'undefined' ? '' : window.location.hash
+function here(): Place {
+  if (typeof window === 'undefined') return { name: 'home' }
+  const { pathname, hash } = window.location
+  return pathname === '/join' && !hash.startsWith('#/') ? { name: 'join', token: hash.slice(1) } : parse(hash)
 }
 
 export function parse(text: string): Place {
@@ -34,11 +39,12 @@ export function parse(text: string): Place {
   if (name === 'chat' && id !== undefined && /^[0-9a-f-]{36}$/.test(id)) {
     return { name: 'chat', conversation: id, details: rest === 'details' }
   }
-  return name === 'new' || name === 'settings' ? { name } : { name: 'home' }
+  return name === 'new' || name === 'new-group' || name === 'settings' ? { name } : { name: 'home' }
 }
 
 export function print(place: Place): string {
-  if (place.name === 'home') return '#/'
-  if (place.name !== 'chat') return `#/${place.name}`
-  return `#/chat/${place.conversation}${place.details ? '/details' : ''}`
+  if (place.name === 'home') return '/#/'
+  if (place.name === 'join') return `/join#${place.token}`
+  if (place.name !== 'chat') return `/#/${place.name}`
+  return `/#/chat/${place.conversation}${place.details ? '/details' : ''}`
 }

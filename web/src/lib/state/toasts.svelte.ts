@@ -1,6 +1,6 @@
 // Short words at the edge of the screen. What went wrong stays until it is dismissed or read long enough.
 
-export interface Toast {
+interface Toast {
   id: number
   text: string
   kind: 'said' | 'wrong'
