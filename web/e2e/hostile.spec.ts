@@ -36,7 +36,7 @@ test('hostile content is shown harmlessly', async ({ meet }) => {
   expect(links.every((href) => href.startsWith('https://example.org/'))).toBe(true)
 })
 
-test('the page asks nobody else for anything, and runs under its policy', async ({ meet, server }) => {
+test('the page asks nobody else for anything, and runs under its policy', { tag: '@core' }, async ({ meet, server }) => {
   const anna = await meet('Anna')
   const asked = new Set<string>()
   anna.page.on('request', (request) => asked.add(new URL(request.url()).origin))

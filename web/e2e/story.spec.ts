@@ -37,7 +37,7 @@ test('the server is killed and comes back: nothing is lost, nothing doubled', as
   await expect(bram.bubble('during')).toHaveCount(1)
 })
 
-test('a reload in the middle: the message is there once, and goes', async ({ meet }) => {
+test('a reload in the middle: the message is there once, and goes', { tag: '@core' }, async ({ meet }) => {
   const anna = await meet('Anna')
   const bram = await meet('Bram')
   await anna.open(bram.phone)

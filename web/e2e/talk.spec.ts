@@ -1,7 +1,7 @@
 // Two people talk.
 import { expect, test } from './world.ts'
 
-test('two people talk: ticks, replies, reactions, edits, deletions', async ({ meet }) => {
+test('two people talk: ticks, replies, reactions, edits, deletions', { tag: '@core' }, async ({ meet }) => {
   const anna = await meet('Anna')
   const bram = await meet('Bram')
   await anna.open(bram.phone)

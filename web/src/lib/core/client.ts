@@ -15,7 +15,10 @@ interface Waiting {
 }
 
 /** What only reads may be asked twice. */
-const READS = new Set(['status', 'conversations', 'messages', 'message', 'group_info', 'safety_number', 'resolve'])
+const READS = new Set([
+  'status', 'conversations', 'messages', 'message', 'message_info', 'group_info', 'join_requests', 'starred', 'devices', 'await_link',
+  'safety_number', 'resolve',
+])
 
 export class CoreClient {
   readonly #make: () => Worker

@@ -35,7 +35,7 @@ function here(): Place {
 }
 
 export function parse(text: string): Place {
-  const [name, id, rest] = text.replace(/^#\/?/, '').split('/')
+  const [name, id, rest] = text.replace(/^\/?#\/?/, '').split('/')
   if (name === 'chat' && id !== undefined && /^[0-9a-f-]{36}$/.test(id)) {
     return { name: 'chat', conversation: id, details: rest === 'details' }
   }
