@@ -28,12 +28,11 @@ demo: setup  ## two people talk, with a server restart in between
 	$(CARGO) build --release --package tidings-cli
 	$(CARGO) xtask demo
 
-test: setup browser web-quick ## all tests that fit in a coffee break, with a few of the web app
+test: setup  ## all tests that fit in a coffee break
 	$(CARGO) test --workspace
-	@sh scripts/with-node.sh $(MAKE) --no-print-directory test-web-core
 
-# With the binary that `cargo test` has made.
-test-web-core:
+# A few of them, with the binary that was built last.
+test-web-core: browser web-quick
 	cd web && TIDINGS_BIN=$$(realpath $${CARGO_TARGET_DIR:-../target}/debug/tidings) npm run --silent e2e -- --grep @core
 
 test-long: setup ## more random worlds and more crashes
@@ -48,12 +47,11 @@ test-web: web browser ## the web app: its units, and real browsers against the r
 lint-web: setup web-quick ## types, lint, dead code, texts and units of the web app
 	cd web && npm run --silent check && npm run --silent lint && npm run --silent dead && npm run --silent test
 
-lint: setup  ## formatting, clippy, documentation, dependencies, and `lint-web`
+lint: setup  ## formatting, clippy, documentation, dependencies, the client core for browsers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	sh scripts/deny.sh
-	@sh scripts/with-node.sh $(MAKE) --no-print-directory lint-web
 
 install: setup ## put the `tidings` command into Cargo's bin folder
 	$(CARGO) install --path crates/cli --locked
