@@ -6,6 +6,7 @@
 
 use crate::command::Reply;
 use crate::contact;
+use crate::device;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::http::{self, Answer, token};
@@ -89,7 +90,9 @@ pub(crate) fn sign_in(
 pub(crate) fn load(tx: &Connection, rng: &mut ChaCha20Rng) -> Result<Option<Me>, Stop> {
     let Some(identity) = Identity::load(tx)? else { return Ok(None) };
     let phone = setting::get(tx, Setting::Phone)?.unwrap_or_default();
-    Ok(Some(me(identity, phone, rng)))
+    let me = me(identity, phone, rng);
+    device::load_revoked(tx, &me.mls)?;
+    Ok(Some(me))
 }
 
 fn me(identity: Identity, phone: String, rng: &mut ChaCha20Rng) -> Me {

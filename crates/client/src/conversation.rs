@@ -122,6 +122,13 @@ pub(crate) fn ensure(step: &Step<'_>, conversation: ConversationId, account: Opt
     })
 }
 
+/// Those in whose group this device is.
+pub(crate) fn all_joined(tx: &Connection) -> rusqlite::Result<Vec<ConversationId>> {
+    tx.prepare_cached("SELECT conversation FROM conversation WHERE epoch IS NOT NULL")?
+        .query_map([], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
+        .collect()
+}
+
 pub(crate) fn set_standing(tx: &Connection, conversation: ConversationId, standing: Standing) -> Done {
     tx.prepare_cached("UPDATE conversation SET standing = ?2 WHERE conversation = ?1")?
         .execute(params![conversation.as_bytes(), standing as u8])?;

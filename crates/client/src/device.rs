@@ -1,15 +1,34 @@
-//! One's own devices: which there are, what they are called, and how one is thrown out.
+//! Devices: which of one's own there are, what they are called, how one is thrown out; and in every conversation, which of
+//! anybody's were logged out and have to be taken out of the MLS group before anything else is said.
+//!
+//! The log says that a device is gone; whoever has something to send then takes its leaf out first, and one's own other
+//! devices do so at once. With a proof by the account's identity key it is out for good: no commit that brings it in again
+//! is taken, whatever a server says.
 
 use crate::command::Reply;
+use crate::conversation;
 use crate::error::ClientError;
+use crate::event::Event;
 use crate::http::{self, Answer};
 use crate::io::{CallId, HttpBody, Method};
+use crate::job::{self, Kind};
 use crate::memory::Purpose;
-use crate::step::{Done, Step};
+use crate::mls::identity::sender;
+use crate::mls::{Identity, Mls, MlsError};
+use crate::step::{Done, Step, Stop};
 use crate::view;
-use tidings_proto::http::{Devices, RenameDevice};
-use tidings_proto::id::DeviceId;
+use ed25519_dalek::SigningKey;
+use rand_chacha::rand_core::RngCore;
+use rusqlite::Connection;
+use tidings_proto::credential::{Credential, is_revocation, revocation};
+use tidings_proto::entry::{Entry, Sender};
+use tidings_proto::http::{Devices, RenameDevice, RevokeDevice};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId};
 use tidings_proto::limit::DEVICE_NAME_MAX_BYTES;
+use tidings_proto::payload::Payload;
+
+/// How long other people's devices leave it to a device's own account to take it out, if they have nothing to send.
+const OTHERS_WAIT_MS: u64 = 5_000;
 
 pub(crate) fn list(step: &mut Step<'_>, reply: CallId) -> Done {
     step.me()?;
@@ -50,15 +69,140 @@ pub(crate) fn renamed(step: &mut Step<'_>, reply: CallId, answer: Answer) -> Don
 }
 
 pub(crate) fn revoke(step: &mut Step<'_>, reply: CallId, device: DeviceId) -> Done {
-    if device == step.me()?.sender.device {
+    let own = step.me()?.sender;
+    if device == own.device {
         return Err(ClientError::NotAllowed { why: "this is the device itself: log out instead".into() }.into());
     }
+    let Some(secret) = Identity::secret(step.tx)? else { return Err(ClientError::NotLoggedIn.into()) };
+    let revocation = revocation(&SigningKey::from_bytes(&secret), own.account, device).to_vec();
+    let body = http::json(&RevokeDevice { revocation: revocation.into() });
     let purpose = Purpose::RevokeDevice { reply, device };
-    http::ask(step, purpose, Method::Delete, format!("/v1/devices/{device}"), HttpBody::Empty)
+    http::ask(step, purpose, Method::Post, format!("/v1/devices/{device}/revoke"), body)
 }
 
-pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, _device: DeviceId, answer: Answer) -> Done {
+pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, device: DeviceId, answer: Answer) -> Done {
+    if answer.is_ok() {
+        let account = step.me()?.sender.account;
+        let device = Sender { account, device };
+        throw_out(step, device)?;
+        // Also if the logs do not say so.
+        for conversation in conversation::all_joined(step.tx)? {
+            keep_gone(step.tx, conversation, &[device])?;
+            if any_gone(step, conversation)? {
+                job::add(step.tx, Kind::Group, conversation.as_bytes(), None)?;
+            }
+        }
+    }
     let result = answer.map(|_| Reply::Done).map_err(|failure| failure.to_client_error());
     step.reply(reply, result);
+    Ok(())
+}
+
+/// It is out for good.
+fn throw_out(step: &Step<'_>, device: Sender) -> Done {
+    step.mls()?.revoke(device);
+    step.tx
+        .prepare_cached("INSERT OR IGNORE INTO revoked (account, device) VALUES (?1, ?2)")?
+        .execute([device.account.as_bytes(), device.device.as_bytes()])?;
+    Ok(())
+}
+
+/// At the start: those that are out for good.
+pub(crate) fn load_revoked(tx: &Connection, mls: &Mls) -> Done {
+    let mut rows = tx.prepare_cached("SELECT account, device FROM revoked")?;
+    for device in rows.query_map([], read)? {
+        mls.revoke(device?);
+    }
+    Ok(())
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Sender> {
+    Ok(Sender { account: AccountId::from_bytes(row.get(0)?), device: DeviceId::from_bytes(row.get(1)?) })
+}
+
+/// The log says that a device was logged out.
+pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>) -> Done {
+    let (conversation, device) = (entry.log.as_conversation(), entry.sender);
+    let own = step.me()?.sender;
+    if device == own {
+        return Ok(());
+    }
+    keep_gone(step.tx, conversation, &[device])?;
+    if let Some(signature) = revoked
+        && let Some(key) = identity_key(step, conversation, device)?
+        && is_revocation(&key, device.account, device.device, signature.as_slice())
+    {
+        throw_out(step, device)?;
+    }
+    if !any_gone(step, conversation)? {
+        return Ok(());
+    }
+    let wait_ms = if device.account == own.account { 0 } else { OTHERS_WAIT_MS + step.rng.next_u64() % OTHERS_WAIT_MS };
+    job::add_at(step.tx, Kind::Group, conversation.as_bytes(), step.now_ms + wait_ms)
+}
+
+/// Which key vouches for this device, by the MLS group's own account.
+fn identity_key(step: &Step<'_>, conversation: ConversationId, device: Sender) -> Result<Option<[u8; 32]>, Stop> {
+    match step.mls()?.members(step.tx, conversation) {
+        Ok(members) => Ok(members.iter().find(|member| sender(member) == device).map(|member| member.identity_key)),
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+pub(crate) fn keep_gone(tx: &Connection, conversation: ConversationId, devices: &[Sender]) -> Done {
+    for device in devices {
+        tx.prepare_cached("INSERT OR IGNORE INTO gone (conversation, account, device) VALUES (?1, ?2, ?3)")?
+            .execute([conversation.as_bytes(), device.account.as_bytes(), device.device.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Devices that were logged out, with or without a leaf.
+pub(crate) fn gone_from(tx: &Connection, conversation: ConversationId) -> Result<Vec<Sender>, Stop> {
+    Ok(tx
+        .prepare_cached("SELECT account, device FROM gone WHERE conversation = ?1")?
+        .query_map([conversation.as_bytes()], read)?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Whether one of them still has a leaf.
+pub(crate) fn any_gone(step: &Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
+    let gone = gone_from(step.tx, conversation)?;
+    if gone.is_empty() {
+        return Ok(false);
+    }
+    match step.mls()?.devices(step.tx, conversation) {
+        Ok(devices) => Ok(gone.iter().any(|gone| devices.contains(gone))),
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(_) => Ok(false),
+    }
+}
+
+/// A commit took effect: those without a leaf are forgotten.
+pub(crate) fn settle(step: &Step<'_>, conversation: ConversationId) -> Done {
+    let gone = gone_from(step.tx, conversation)?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let devices = step.mls()?.devices(step.tx, conversation)?;
+    for gone in gone.iter().filter(|gone| !devices.contains(gone)) {
+        step.tx
+            .prepare_cached("DELETE FROM gone WHERE conversation = ?1 AND device = ?2")?
+            .execute([conversation.as_bytes(), gone.device.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Devices came into a conversation. In the self chat they are one's own, newly linked.
+pub(crate) fn came(step: &mut Step<'_>, conversation: ConversationId, added: &[Credential]) -> Done {
+    let own = step.me()?.sender;
+    if conversation != ConversationId::self_chat(own.account) {
+        return Ok(());
+    }
+    for new in added.iter().filter(|new| new.device != own.device) {
+        // Whoever sends the history begins here.
+        step.event(Event::DeviceLinked { device: new.device });
+    }
     Ok(())
 }

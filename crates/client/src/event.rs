@@ -1,7 +1,7 @@
 //! What changed that people see. An event names things; a `view` query shows them.
 
 use serde::{Deserialize, Serialize};
-use tidings_proto::id::{AccountId, ConversationId, MessageId};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -36,6 +36,10 @@ pub enum Event {
     JoinRequested {
         conversation: ConversationId,
         account: AccountId,
+    },
+    /// A new device of one's own came into the self chat: the others may send it what it has missed.
+    DeviceLinked {
+        device: DeviceId,
     },
     Connection {
         state: Connection,

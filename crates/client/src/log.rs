@@ -9,6 +9,7 @@
 use crate::contact;
 use crate::content::Content;
 use crate::conversation::{self, Row, Standing};
+use crate::device;
 use crate::group::notice::At;
 use crate::group::{self, profile::Profile};
 use crate::membership;
@@ -143,6 +144,7 @@ fn one(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Resu
         Body::Message { payload, .. } => said(step, conversation, entry, payload.as_slice()),
         Body::Commit { payload, change } => committed(step, conversation, entry, payload.as_slice(), change),
         Body::Leave { proof } => group::leave::seen(step, conversation, entry, proof).map(|()| Went::On),
+        Body::Gone { revoked } => device::gone(step, entry, revoked.as_ref()).map(|()| Went::On),
         // Only in an inbox.
         Body::Welcome { .. } | Body::JoinRequest { .. } => Ok(Went::On),
     }

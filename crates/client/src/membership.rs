@@ -3,6 +3,7 @@
 
 use crate::contact;
 use crate::conversation::{self, Standing};
+use crate::device;
 use crate::event::Event;
 use crate::group;
 use crate::group::member::Moved;
@@ -98,6 +99,7 @@ fn own_in_group(step: &mut Step<'_>, commit: &Commit, committed: &Committed, seq
         group::notice::say(step, at, by, &Notice::GroupCreated { by: Person::nameless(by) })?;
     }
     let mut moved = group::member::refresh(step, conversation, seq, time_ms)?;
+    device::settle(step, conversation)?;
     if commit.change.external {
         // Whom this device did not see coming was there before; that it comes in itself is all there is to tell.
         let anew = !row.joined || row.standing != Standing::Member;
@@ -138,6 +140,7 @@ fn took_effect_in_group(step: &mut Step<'_>, at: At, committed: &Committed) -> D
     check_identities(step, conversation, &committed.added, at.seq, at.time_ms)?;
     check_identities(step, conversation, &committed.updated, at.seq, at.time_ms)?;
     let moved = group::member::refresh(step, conversation, at.seq, at.time_ms)?;
+    device::settle(step, conversation)?;
     people_came(step, conversation, &moved)?;
     let entered = committed.added.iter().any(|credential| credential.account == by);
     group::notice::moved(step, at, by, entered, &moved)?;
@@ -167,11 +170,14 @@ pub(crate) fn took_effect(
         return rejoin::want(step, conversation);
     }
     conversation::set_epoch(step.tx, conversation, Some(committed.epoch))?;
+    device::settle(step, conversation)?;
     if committed.own {
         // After an external commit nothing but the members themselves tells who is in.
         let members = step.mls()?.members(step.tx, conversation)?;
         return check_identities(step, conversation, &members, seq, time_ms);
     }
+    group::work::lost(step, conversation)?;
+    device::came(step, conversation, &committed.added)?;
     check_identities(step, conversation, &committed.added, seq, time_ms)?;
     check_identities(step, conversation, &committed.updated, seq, time_ms)
 }

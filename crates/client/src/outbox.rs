@@ -252,6 +252,10 @@ fn stale(step: &mut Step<'_>, refused: &Refused) -> Done {
         step.mem.logs.behind(conversation.into(), head);
         return Ok(());
     }
+    if refused.code == Code::CommitFirst && !group::work::is_due(step, conversation)? {
+        // What is gone is not known here: coming in anew tells.
+        return rejoin::want(step, conversation);
+    }
     match (refused.epoch, row.epoch) {
         (Some(theirs), Some(ours)) if theirs != ours => rejoin::want(step, conversation),
         // It has caught up meanwhile: the next try names the right epoch.

@@ -6,6 +6,7 @@
 //! what was said before the own commit cannot be read by this device.
 
 use crate::conversation::{self, Row, Standing};
+use crate::device;
 use crate::group::{self, intent};
 use crate::http::{self, Answer, Failure};
 use crate::io::{HttpBody, Method};
@@ -104,6 +105,7 @@ pub(crate) fn group_info(
             return Ok(Some(failure));
         }
     };
+    device::keep_gone(step.tx, conversation, &info.gone)?;
     let kind = conversation::kind(step.me()?.sender.account, conversation);
     let invite = group::join::proof(step, conversation)?;
     let entrance = Entrance {

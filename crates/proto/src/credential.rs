@@ -84,6 +84,25 @@ impl Credential {
     }
 }
 
+const REVOCATION_CONTEXT: &[u8] = b"tidings device revoked v1";
+
+fn revocation_message(account: AccountId, device: DeviceId) -> Vec<u8> {
+    [REVOCATION_CONTEXT, account.as_bytes(), device.as_bytes()].concat()
+}
+
+/// Says that a device is one of the account's no more, for good: a signature by the identity key, 64 bytes. Whoever has
+/// seen it takes no credential of that device again, whatever a server says.
+pub fn revocation(identity: &SigningKey, account: AccountId, device: DeviceId) -> [u8; 64] {
+    identity.sign(&revocation_message(account, device)).to_bytes()
+}
+
+pub fn is_revocation(identity_key: &[u8; 32], account: AccountId, device: DeviceId, signature: &[u8]) -> bool {
+    let (Ok(key), Ok(signature)) = (VerifyingKey::from_bytes(identity_key), Signature::from_slice(signature)) else {
+        return false;
+    };
+    key.verify_strict(&revocation_message(account, device), &signature).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +122,24 @@ mod tests {
     fn an_issued_credential_verifies_and_keeps_its_fields() {
         let credential = issued();
         assert_eq!(Credential::verify(credential.as_bytes()), Ok(credential));
+    }
+
+    #[test]
+    fn a_revocation_is_of_one_device_and_by_its_identity_key() {
+        let identity = SigningKey::from_bytes(&[7; 32]);
+        let (account, device) = (AccountId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        let signature = revocation(&identity, account, device);
+        let key = identity.verifying_key().to_bytes();
+        assert!(is_revocation(&key, account, device, &signature));
+        assert!(!is_revocation(&key, account, DeviceId::from_bytes([3; 16]), &signature));
+        assert!(!is_revocation(&key, AccountId::from_bytes([3; 16]), device, &signature));
+        assert!(!is_revocation(
+            &SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes(),
+            account,
+            device,
+            &signature
+        ));
+        assert!(!is_revocation(&key, account, device, &signature[..63]));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Entry {
     pub epoch: u64,
     pub message_id: MessageId,
     pub sender: Sender,
-    /// Seq of the newest commit or leave at or before this entry, 0 if there is none: how a reader finds the membership.
+    /// Seq of the newest commit, leave or log-out at or before this entry, 0 if there is none: how a reader finds the membership.
     pub commit_seq: u64,
     /// How many entries up to and including this one count as unread for those who have not seen them.
     pub ordinal: u64,
@@ -56,6 +56,12 @@ pub enum Body {
     /// Only in a group: the sender's account leaves. It is no member any more; the next commit of a member takes its
     /// leaves out of the MLS group and shows this proof (`Change::left`), and no message is taken before that.
     Leave { proof: LeaveProof },
+    /// The sending device was logged out; the server says so. The next commit of a member takes its leaf out, and no message
+    /// is taken before that. `revoked`: 64 bytes, of who threw it out for good (see [`crate::credential::revocation`]).
+    Gone {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revoked: Option<Payload>,
+    },
     /// Only in an inbox, and only of admins: somebody asks to be let in, by a link that needs an approval.
     JoinRequest { conversation: ConversationId },
 }

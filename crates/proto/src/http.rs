@@ -1,6 +1,6 @@
 //! Bodies of the HTTP API, base path `/v1`. Each type names its endpoint; [`crate::problem::Problem`] answers errors.
 
-use crate::entry::{ConversationKind, Entry};
+use crate::entry::{ConversationKind, Entry, Sender};
 use crate::frame::{Commit, Page, PlanLog, Watermark};
 use crate::group::{GroupRules, JoinProof, LeaveProof};
 use crate::id::{AccountId, ConversationId, DeviceId, LinkId, LogId, MessageId};
@@ -113,6 +113,13 @@ bodies! {
         pub created_ms: u64,
         /// Whether this is the device that asks.
         pub current: bool,
+    }
+
+    /// `POST /v1/devices/{id}/revoke`: 204. Logs another device of one's own out for good, with the proof that the members
+    /// of its conversations check. May be repeated.
+    pub struct RevokeDevice {
+        /// See [`crate::credential::revocation`].
+        pub revocation: Payload,
     }
 
     /// `PUT /v1/devices/{id}`: 204. One of one's own gets another name.
@@ -278,6 +285,9 @@ bodies! {
         /// Of a group: the ratchet tree (RFC 9420 section 12.4.3.3).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tree: Option<Payload>,
+        /// Devices that were logged out and still have leaves: the first commit after joining takes them out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub gone: Vec<Sender>,
     }
 
     /// `POST /v1/conversations/{id}/messages`: 201 with [`Posted`]; a repeat gives the same answer as the first time.

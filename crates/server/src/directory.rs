@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::stored::{Stored, decode};
 use serde::{Deserialize, Serialize};
 use tidings_proto::entry::Sender;
-use tidings_proto::id::{AccountId, DeviceId};
+use tidings_proto::id::{AccountId, DeviceId, LogId};
 use tidings_proto::limit;
 use tidings_store::{Key, Scan, Store, StoreError, Table};
 
@@ -65,6 +65,22 @@ pub async fn devices(store: &Store, account: AccountId) -> Result<Vec<(DeviceId,
 pub async fn owner(store: &Store, device: DeviceId) -> Result<Option<AccountId>> {
     let row = store.get(&Key::new(Table::DeviceOwner, device.as_bytes(), [])).await?;
     Ok(row.map(|bytes| account_id(Table::DeviceOwner, &bytes)).transpose()?)
+}
+
+/// Rows of one scan.
+const SCAN_ROWS: u32 = 1_024;
+
+/// The conversations of an account, and perhaps some that never came to be.
+pub async fn memberships(store: &Store, account: AccountId) -> Result<Vec<LogId>> {
+    let (mut logs, mut from) = (Vec::new(), Vec::new());
+    loop {
+        let rows = store.scan(&Scan::all(Table::Membership, account.as_bytes(), SCAN_ROWS).from(&from)).await?;
+        logs.extend(rows.iter().filter_map(|row| LogId::from_slice(&row.row)));
+        match rows.last() {
+            Some(last) if rows.len() == SCAN_ROWS as usize => from = [&last.row[..], &[0]].concat(),
+            _ => return Ok(logs),
+        }
+    }
 }
 
 /// The account of a number, by `Secrets::phone_hash`.

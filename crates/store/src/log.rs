@@ -347,7 +347,7 @@ fn follow(log: LogId, head: &Head, new: &NewEntry) -> (Entry, Head) {
         body: new.body.clone(),
     };
     entry.ordinal += u64::from(entry.counts());
-    if matches!(entry.body, Body::Commit { .. } | Body::Leave { .. }) {
+    if matches!(entry.body, Body::Commit { .. } | Body::Leave { .. } | Body::Gone { .. }) {
         entry.commit_seq = entry.seq;
     }
     let head = Head {

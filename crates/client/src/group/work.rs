@@ -7,6 +7,7 @@
 use super::intent::{self, Intent, Row as Wanted};
 use super::{claim, leave, member, profile};
 use crate::conversation::{self, Standing};
+use crate::device;
 use crate::error::ClientError;
 use crate::http::Failure;
 use crate::job::{self, Kind};
@@ -29,9 +30,9 @@ pub(crate) fn want(step: &Step<'_>, conversation: ConversationId) -> Done {
     job::add(step.tx, Kind::Group, conversation.as_bytes(), None)
 }
 
-/// Whether a commit has to go before anything else: somebody left.
+/// Whether a commit has to go before anything else: somebody left, or a device was logged out.
 pub(crate) fn is_due(step: &Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
-    Ok(!leave::proofs(step.tx, conversation)?.is_empty())
+    Ok(!leave::proofs(step.tx, conversation)?.is_empty() || device::any_gone(step, conversation)?)
 }
 
 /// Sends a stored commit, unless it is on its way.
@@ -162,6 +163,9 @@ fn change(step: &mut Step<'_>, conversation: ConversationId, epoch: u64, wanted:
 
 /// Takes out who left, and does nothing else.
 fn tidy(step: &mut Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
+    if !conversation.may_be_group() {
+        return tidy_direct(step, conversation);
+    }
     let Some(before) = rules(step, conversation)? else { return Ok(false) };
     let made = commit(step, conversation, &before, BTreeSet::new(), before.clone(), Vec::new())?;
     if let Err(error) = &made {
@@ -170,6 +174,26 @@ fn tidy(step: &mut Step<'_>, conversation: ConversationId) -> Result<bool, Stop>
         return Ok(false);
     }
     store(step, conversation, None, made)
+}
+
+/// The same in a direct conversation or a self chat.
+fn tidy_direct(step: &mut Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
+    let gone = device::gone_from(step.tx, conversation)?;
+    let made = loop {
+        match step.mls()?.remove(step.tx, conversation, &gone) {
+            Err(MlsError::PendingCommit) => step.mls()?.drop_pending(step.tx, conversation)?,
+            made => break made,
+        }
+    };
+    match made {
+        Ok(bundle) => store(step, conversation, None, Ok(bundle)),
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%conversation, %error, "a device that is gone cannot be taken out");
+            rejoin::want(step, conversation)?;
+            Ok(false)
+        }
+    }
 }
 
 /// `None`: this device is not in the group after all, and comes back first.
@@ -196,10 +220,20 @@ fn commit(
     let left: Vec<LeaveProof> = leave::proofs(step.tx, conversation)?;
     remove.extend(left.iter().map(|proof| proof.sender.account));
     let add: BTreeSet<AccountId> = packages.iter().map(|(device, _)| device.account).collect();
+    let devices = step.mls()?.devices(step.tx, conversation)?;
+    let logged_out = device::gone_from(step.tx, conversation)?;
+    let goes = |device: &&Sender| remove.contains(&device.account) || logged_out.contains(device);
+    let gone: Vec<Sender> = devices.iter().filter(goes).copied().collect();
+    let stay: BTreeSet<AccountId> =
+        devices.iter().filter(|device| !goes(device)).map(|device| device.account).chain(add.iter().copied()).collect();
     rules.admins.retain(|who| !remove.contains(who));
     rules.away.retain(|who| !remove.contains(who) && !add.contains(who));
-    let devices = step.mls()?.devices(step.tx, conversation)?;
-    let gone: Vec<Sender> = devices.iter().filter(|device| remove.contains(&device.account)).copied().collect();
+    // All devices of somebody who stays were logged out.
+    for account in gone.iter().map(|device| device.account) {
+        if !remove.contains(&account) && !stay.contains(&account) {
+            put(&mut rules.away, account, true);
+        }
+    }
     let packages = packages.into_iter().filter(|(device, _)| !devices.contains(device)).collect();
     let new_rules = Some(&rules).filter(|rules| *rules != before);
     with_good_packages(step, conversation, packages, |step, invitees| {

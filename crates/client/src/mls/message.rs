@@ -3,6 +3,7 @@
 use super::error::MlsError;
 use super::group::{Committed, fingerprint};
 use super::held::{Row, read_row};
+use super::identity::sender as whose;
 use super::policy::{self, Author};
 use super::rules::{self, Declared};
 use super::storage::StorageError;
@@ -141,6 +142,7 @@ impl Mls {
     ) -> Result<Committed, MlsError> {
         let rules = self.rules(conversation, row.kind);
         let effect = policy::check_commit(&group, &staged, author, &rules, &self.verified)?;
+        self.check_newcomers(&effect)?;
         let is_group = row.kind == ConversationKind::Group;
         if is_group {
             let declared = declared.ok_or_else(|| MlsError::invalid("a commit where none was announced"))?;
@@ -156,6 +158,21 @@ impl Mls {
 }
 
 impl Mls {
+    /// No device comes in that was thrown out for good, and none of one's own account with another identity key: an honest
+    /// server logs this device out before its account begins anew.
+    fn check_newcomers(&self, effect: &policy::Effect) -> Result<(), MlsError> {
+        let own = &self.identity.credential;
+        for new in &effect.added {
+            if self.revoked.borrow().contains(&whose(new)) {
+                return Err(MlsError::Denied { why: format!("{} was thrown out by its own account", new.device) });
+            }
+            if new.account == own.account && new.identity_key != own.identity_key {
+                return Err(MlsError::Denied { why: format!("{} is not a device of this account", new.device) });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a group that this device was removed from has no place for its account any more.
     fn is_expelled(&self, group: &MlsGroup) -> Result<bool, MlsError> {
         let own = self.identity.credential.account;

@@ -56,6 +56,7 @@ use openmls_rust_crypto::RustCrypto;
 use provider::{Provider, Random};
 use rusqlite::Connection;
 use storage::Storage;
+use tidings_proto::entry::Sender;
 
 /// MLS of one device.
 pub struct Mls {
@@ -64,6 +65,8 @@ pub struct Mls {
     random: Random,
     verified: policy::Verified,
     loaded: held::Loaded,
+    /// Devices that their own account threw out for good.
+    revoked: std::cell::RefCell<std::collections::BTreeSet<Sender>>,
     /// In tests: own commits are made without asking whether they are allowed.
     #[cfg(test)]
     lawless: std::cell::Cell<bool>,
@@ -78,9 +81,15 @@ impl Mls {
             random: Random::new(seed),
             verified: policy::Verified::default(),
             loaded: held::Loaded::default(),
+            revoked: std::cell::RefCell::default(),
             #[cfg(test)]
             lawless: std::cell::Cell::new(false),
         }
+    }
+
+    /// From now on no commit that brings this device in is taken.
+    pub fn revoke(&self, device: Sender) {
+        self.revoked.borrow_mut().insert(device);
     }
 
     pub fn identity(&self) -> &Identity {

@@ -2,7 +2,9 @@
 
 use super::world::World;
 use crate::db::Db;
+use crate::view::{Body, Notice};
 use crate::{ClientError, Command, Event, Peer, Reply};
+use tidings_proto::entry::Sender;
 
 impl World {
     /// A new device of this person, linked by the old one.
@@ -29,7 +31,7 @@ impl World {
             Reply::Messages(messages) => messages
                 .iter()
                 .filter_map(|message| match &message.body {
-                    crate::view::Body::Text { text } => Some(text.clone()),
+                    Body::Text { text } => Some(text.clone()),
                     _ => None,
                 })
                 .collect(),
@@ -160,4 +162,100 @@ fn wrong_codes_and_changed_bundles_link_nothing() {
     assert!(matches!(told, Some(Err(ClientError::NotAllowed { .. }))), "{told:?}");
     let Reply::Devices(listed) = world.must(0, &Command::Devices) else { panic!() };
     assert_eq!(listed.len(), 1);
+}
+
+/// Whether this device has a leaf in a conversation, as that person's group says.
+fn has_leaf(world: &mut World, who: usize, of: &Peer, device: Sender) -> bool {
+    let conversation = match world.must(who, &Command::Resolve { who: of.clone() }) {
+        Reply::Conversation { conversation, .. } => conversation,
+        other => panic!("{other:?}"),
+    };
+    let client = world.people[who].client.as_ref().unwrap();
+    let mls = &client.memory.me.as_ref().unwrap().mls;
+    mls.devices(client.db.connection(), conversation).unwrap().contains(&device)
+}
+
+fn sender(world: &World, who: usize) -> Sender {
+    world.people[who].client.as_ref().unwrap().memory.me.as_ref().unwrap().sender
+}
+
+#[test]
+fn a_revoked_device_is_taken_out_everywhere_before_the_next_message() {
+    let mut world = World::signed_in(3);
+    let members = vec![world.peer(1), world.peer(2)];
+    let Reply::Conversation { conversation: group, .. } =
+        world.must(0, &Command::CreateGroup { name: "Cinema".into(), members })
+    else {
+        panic!()
+    };
+    world.say(0, 1, "hello");
+    world.settle();
+    let laptop = world.link(0);
+    let to_group = |text: &str| Command::Send { to: Peer::Conversation(group), text: text.into(), reply_to: None };
+    world.must(laptop, &to_group("from the laptop"));
+    world.say(1, 0, "to both");
+    world.settle();
+    let (anna, group_of) = (world.peer(0), Peer::Conversation(group));
+    let stolen = sender(&world, laptop);
+    assert!(has_leaf(&mut world, 1, &anna, stolen) && has_leaf(&mut world, 2, &group_of, stolen));
+    assert_eq!(world.texts(2, &group_of), ["from the laptop"]);
+
+    // The thief keeps what the laptop has, and the revoker goes offline at once: whoever speaks next takes it out.
+    world.must(0, &Command::RevokeDevice { device: stolen.device });
+    world.set_online(0, false);
+    world.say(1, 0, "after");
+    world.must(2, &to_group("after, to all"));
+    world.settle();
+    assert!(!has_leaf(&mut world, 1, &anna, stolen) && !has_leaf(&mut world, 2, &group_of, stolen));
+    assert!(is_out(&world, laptop));
+    world.set_online(0, true);
+    world.settle();
+    assert!(world.texts(0, &world.peer(1)).ends_with(&["after".into()]));
+    assert!(world.texts(0, &group_of).ends_with(&["after, to all".into()]));
+    assert!(!has_leaf(&mut world, 0, &Peer::Me, stolen), "nor does the self chat have it");
+}
+
+#[test]
+fn no_server_brings_a_revoked_device_back() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.settle();
+    let laptop = world.link(0);
+    world.say(laptop, 1, "from the laptop");
+    world.settle();
+    let stolen = sender(&world, laptop);
+    // The laptop has no network when it is thrown out, so it still believes that it is in.
+    world.set_online(laptop, false);
+    world.must(0, &Command::RevokeDevice { device: stolen.device });
+    world.settle();
+    let anna = world.peer(0);
+    assert!(!has_leaf(&mut world, 1, &anna, stolen));
+    // A lying server takes it in again, and it comes back by external commit.
+    world.server.devices.get_mut(&stolen.device).unwrap().out = false;
+    world.set_online(laptop, true);
+    world.say(laptop, 1, "may I?");
+    world.settle();
+    world.pass(10_000);
+    for who in [0, 1] {
+        let with = world.peer(1 - who);
+        let Reply::Messages(messages) =
+            world.must(who, &Command::Messages { of: with.clone(), before: None, limit: 100 })
+        else {
+            panic!()
+        };
+        let told = messages.iter().any(|it| matches!(&it.body, Body::Notice { notice: Notice::Distrusted }));
+        assert!(told, "{who} says that the server is not to be trusted: {messages:?}");
+        assert!(!world.texts(who, &with).contains(&"may I?".to_owned()));
+    }
+}
+
+#[test]
+fn the_devices_of_one_who_is_told_of_a_new_one() {
+    let mut world = World::signed_in(1);
+    let laptop = world.link(0);
+    let tablet = world.link(laptop);
+    let linked = Event::DeviceLinked { device: sender(&world, tablet).device };
+    for who in [0, laptop] {
+        assert_eq!(world.people[who].events.iter().filter(|event| **event == linked).count(), 1, "{who}");
+    }
 }

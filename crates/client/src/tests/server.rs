@@ -57,6 +57,9 @@ pub struct TestLog {
     pub ordinal: u64,
     pub watermarks: BTreeMap<AccountId, (Watermark, u64)>,
     pub group: Option<TestGroup>,
+    /// Devices with a leaf, and those of them that were logged out.
+    pub leaves: BTreeSet<Sender>,
+    pub gone: BTreeSet<Sender>,
 }
 
 impl TestLog {
@@ -172,7 +175,7 @@ impl TestServer {
             (Method::Put, ["links", id]) => self.put_link(device, id, body(request)),
             (Method::Get, ["devices"]) => self.own_devices(device, request, None),
             (Method::Put, ["devices", id]) => self.own_devices(device, request, Some(id)),
-            (Method::Delete, ["devices", id]) => self.throw_out(device, id.parse().unwrap()),
+            (Method::Post, ["devices", id, "revoke"]) => self.throw_out(device, id.parse().unwrap(), body(request)),
             (Method::Post, ["contacts", "lookup"]) => {
                 let lookup: Lookup = body(request);
                 let matches = lookup
@@ -190,7 +193,8 @@ impl TestServer {
             (Method::Get, ["conversations", id, "group-info"]) => {
                 let log = self.logs.get(&id.parse().unwrap()).ok_or(Box::new(Problem::new(Code::NotFound, "")))?;
                 let group_info = log.group_info.clone().unwrap();
-                json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info, tree: None })
+                let gone = log.gone.iter().copied().collect();
+                json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info, tree: None, gone })
             }
             (Method::Get, ["blocks"]) => {
                 let me = self.devices[&device].account;
@@ -284,6 +288,7 @@ impl TestServer {
         }
         for other in replaced {
             self.goodbye(other, Code::LoggedOut);
+            self.tell_gone(Sender { account, device: other }, None);
         }
         self.devices.get_mut(&device).unwrap().credential = Some(credential.as_bytes().to_vec());
         Ok(vec![])
@@ -496,6 +501,10 @@ impl TestServer {
         if self.is_withheld(id, account) {
             return refuse(Code::Blocked);
         }
+        let removes_all = |gone: &Sender| matches!(&body, Body::Commit { change, .. } if change.external || change.removed.contains(gone));
+        if !self.logs[&id].gone.iter().all(removes_all) {
+            return refuse(Code::CommitFirst);
+        }
         if let Some(group) = &self.logs[&id].group {
             if !group.left.is_empty() {
                 return refuse(Code::CommitFirst);
@@ -512,6 +521,13 @@ impl TestServer {
         let log = self.logs.entry(id).or_default();
         let seq = log.head() + 1;
         let counts = matches!(body, Body::Message { silent: false, .. });
+        if let Body::Commit { change, .. } = &body {
+            for gone in &change.removed {
+                log.leaves.remove(gone);
+                log.gone.remove(gone);
+            }
+            log.leaves.extend(&change.added);
+        }
         let is_commit = matches!(body, Body::Commit { .. });
         log.ordinal += u64::from(counts);
         let entry = Entry {

@@ -157,7 +157,7 @@ impl TestGroup {
         let tree = group.export_ratchet_tree().tls_serialize_detached().unwrap();
         RatchetTreeIn::tls_deserialize_exact(&tree).unwrap();
         let epoch = group.group_context().epoch().as_u64();
-        Some(GroupInfo { epoch, commit_seq: seq, group_info, tree: Some(tree.into()) })
+        Some(GroupInfo { epoch, commit_seq: seq, group_info, tree: Some(tree.into()), gone: vec![] })
     }
 }
 

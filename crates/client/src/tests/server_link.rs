@@ -3,8 +3,9 @@
 use super::server::{Answer, TestServer, body, json, refuse};
 use crate::io::HttpRequest;
 use sha2::{Digest, Sha256};
+use tidings_proto::entry::{Body, Sender};
 use tidings_proto::http::*;
-use tidings_proto::id::{AccountId, DeviceId, LinkId};
+use tidings_proto::id::{AccountId, DeviceId, LinkId, MessageId};
 use tidings_proto::limit::LINK_LIFETIME_S;
 use tidings_proto::payload::Payload;
 use tidings_proto::problem::Code;
@@ -84,14 +85,26 @@ impl TestServer {
         json(&Devices { devices: devices.collect() })
     }
 
-    pub fn throw_out(&mut self, by: DeviceId, which: DeviceId) -> Answer {
+    pub fn throw_out(&mut self, by: DeviceId, which: DeviceId, revoke: RevokeDevice) -> Answer {
         let account = self.devices[&by].account;
         match self.devices.get_mut(&which).filter(|found| found.account == account && !found.out) {
             Some(found) => found.out = true,
             None => return refuse(Code::NotFound),
         }
         self.goodbye(which, Code::LoggedOut);
+        self.tell_gone(Sender { account, device: which }, Some(revoke.revocation));
         Ok(vec![])
+    }
+
+    /// Tells every conversation that a device was logged out.
+    pub fn tell_gone(&mut self, device: Sender, revoked: Option<Payload>) {
+        let with_leaf: Vec<_> =
+            self.logs.iter().filter(|(_, log)| log.leaves.contains(&device)).map(|it| *it.0).collect();
+        for id in with_leaf {
+            let message_id = MessageId::from_bytes(self.number());
+            self.push(id, device, message_id, Body::Gone { revoked: revoked.clone() });
+            self.logs.get_mut(&id).unwrap().gone.insert(device);
+        }
     }
 
     /// Puts other bytes in the place of what was left there.

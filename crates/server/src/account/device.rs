@@ -11,9 +11,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use std::sync::Arc;
+use tidings_proto::credential::is_revocation;
 use tidings_proto::entry::Sender;
-use tidings_proto::http::{Device, Devices, RenameDevice};
+use tidings_proto::http::{Device, Devices, RenameDevice, RevokeDevice};
 use tidings_proto::id::DeviceId;
+use tidings_proto::payload::Payload;
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::batch::Assert;
 use tidings_store::table::Family;
@@ -86,11 +88,49 @@ pub async fn log_out(
     Authenticated(me): Authenticated,
     Path(device): Path<DeviceId>,
 ) -> Result<StatusCode> {
-    let device = Sender { account: me.account, device };
-    if directory::device(&server.store, device).await?.is_none() {
+    log_out_own(&server, me, device, None).await
+}
+
+/// Throw a device out for good
+///
+/// As logging it out, with the proof that the members of its conversations check: no server can bring it back.
+#[utoipa::path(
+    post, path = "/v1/devices/{id}/revoke", tag = "account", security(("access_token" = [])),
+    request_body = RevokeDevice, params(("id" = DeviceId, Path, description = "One of one's own.")),
+    responses(
+        (status = 204, description = "Logged out. A repeat changes nothing."),
+        (status = 404, description = "`not_found`", body = Problem),
+        (status = 422, description = "`invalid_key`: the proof does not verify.", body = Problem),
+    )
+)]
+pub async fn revoke(
+    State(server): State<Arc<Server>>,
+    Authenticated(me): Authenticated,
+    Path(device): Path<DeviceId>,
+    Json(body): Json<RevokeDevice>,
+) -> Result<StatusCode> {
+    let account = directory::account(&server.store, me.account).await?.ok_or_else(|| Error::not_found("account"))?;
+    let proven = account
+        .value
+        .identity_key
+        .is_some_and(|key| is_revocation(&key, me.account, device, body.revocation.as_slice()));
+    if !proven {
+        return Err(Error::new(Code::InvalidKey, "The revocation is not signed by the account's identity key."));
+    }
+    log_out_own(&server, me, device, Some(body.revocation)).await
+}
+
+/// What was begun and cut short is ended too.
+async fn log_out_own(
+    server: &Arc<Server>,
+    me: Sender,
+    device: DeviceId,
+    revoked: Option<Payload>,
+) -> Result<StatusCode> {
+    if directory::owner(&server.store, device).await? != Some(me.account) {
         return Err(Error::not_found("device"));
     }
-    logout::log_out(&server, device).await?;
-    tracing::info!(device = %device.device, "a device was logged out");
+    logout::log_out(server, Sender { account: me.account, device }, revoked).await?;
+    tracing::info!(%device, "a device was logged out");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -175,7 +175,7 @@ pub async fn redeem(
         }
         Err(error) => {
             // Somebody redeems it at the same time: theirs is the one that counts.
-            logout::log_out(&server, device).await?;
+            logout::log_out(&server, device, None).await?;
             match (error, find(&server, link).await?.value.left.and_then(|left| left.device)) {
                 (CommitError::Conflict(_), Some(device)) => again(&server, account, device).await,
                 (CommitError::Conflict(_), None) => Err(spent()),

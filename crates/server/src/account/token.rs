@@ -64,7 +64,7 @@ pub async fn refresh(State(server): State<Arc<Server>>, Form(body): Form<Refresh
     rotate(&server, &body.refresh_token).await.into_response()
 }
 
-async fn rotate(server: &Server, refresh_token: &str) -> Result<TokenAnswer> {
+async fn rotate(server: &Arc<Server>, refresh_token: &str) -> Result<TokenAnswer> {
     let claims = Claims::read(server, Kind::Refresh, refresh_token)
         .ok_or_else(|| invalid_grant("The refresh token is not valid; log in again."))?;
     for _ in 0..TRIES_MAX {
@@ -80,7 +80,7 @@ async fn rotate(server: &Server, refresh_token: &str) -> Result<TokenAnswer> {
             if !confirmed && claims.generation + 1 == generation {
                 return Ok(answer(server, claims.device, generation));
             }
-            logout::log_out(server, claims.device).await?;
+            logout::log_out(server, claims.device, None).await?;
             tracing::warn!(device = %claims.device.device, "a used refresh token came again; the device is logged out");
             return Err(invalid_grant(
                 "The refresh token was used before, so this device is logged out; log in again.",
@@ -114,7 +114,7 @@ pub async fn revoke(State(server): State<Arc<Server>>, Form(body): Form<Revoke>)
         None => authenticate(&server, &body.token).await.ok(),
     };
     if let Some(device) = device {
-        logout::log_out(&server, device).await?;
+        logout::log_out(&server, device, None).await?;
         tracing::info!(device = %device.device, "a device logged out");
     }
     Ok(StatusCode::OK)

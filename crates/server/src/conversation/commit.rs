@@ -5,7 +5,7 @@ use super::{create, group, pointer};
 use crate::auth::Authenticated;
 use crate::directory;
 use crate::error::{Error, Result};
-use crate::lane::{Lane, Reply, Roster, View};
+use crate::lane::{Lane, Reply, Roster, View, commit_first};
 use crate::server::Server;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -123,6 +123,8 @@ async fn check_change(server: &Server, sender: Sender, commit: &Commit, view: &V
         }
     } else if !roster.has(sender) {
         return Err(Error::new(Code::Forbidden, "This device is not in the conversation; join by an external commit."));
+    } else if roster.leaves_gone(change) {
+        return Err(commit_first().at(view.head.epoch, view.head.seq));
     }
     for new in &change.added {
         if roster.member(new.account).is_none() {

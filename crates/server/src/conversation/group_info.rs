@@ -49,7 +49,8 @@ pub async fn get(
             let row = Key::new(Table::GroupInfo, conversation.as_bytes(), view.roster.commit_id.as_bytes());
             if let Some(bytes) = server.store.get(&row).await? {
                 let commit_seq = view.roster.commit_seq;
-                return Ok(Json(GroupInfo { epoch, commit_seq, group_info: Payload(bytes), tree: None }));
+                let gone = view.roster.gone.clone();
+                return Ok(Json(GroupInfo { epoch, commit_seq, group_info: Payload(bytes), tree: None, gone }));
             }
         } else if let Some(found) = of_group(&server, conversation, &view.roster, epoch, commit).await? {
             return Ok(Json(found));
@@ -102,6 +103,7 @@ async fn of_group(
         commit_seq: found.commit_seq,
         group_info: Payload(found.group_info),
         tree: Some(Payload(found.tree)),
+        gone: roster.gone.clone(),
     }))
 }
 

@@ -37,6 +37,7 @@ fn account() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(account::me::me))
         .routes(routes!(account::device::list))
         .routes(routes!(account::device::rename, account::device::log_out))
+        .routes(routes!(account::device::revoke))
         .routes(routes!(account::lookup::lookup))
 }
 

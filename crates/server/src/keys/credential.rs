@@ -58,7 +58,7 @@ pub async fn put(
     let own = Batch::new(Family::Keys, me.device.as_bytes()).put(Table::DeviceKey, ROW, credential.as_bytes().to_vec());
     server.store.commit(own).await?;
     for gone in set_identity(&server, me, credential.identity_key).await? {
-        logout::clean(&server, gone).await?;
+        logout::end(&server, gone, None).await?;
         tracing::info!(device = %gone.device, "a device was logged out, for the account has a new identity");
     }
     Ok(StatusCode::NO_CONTENT)

@@ -106,8 +106,8 @@ pub(super) async fn drain(server: Arc<Server>, lane: Arc<Lane>) {
             }
             state.head
         };
-        // What waits behind a leave is judged after it.
-        let leave = work.entries.iter().position(|entry| matches!(entry.body, Body::Leave { .. }));
+        // What waits behind a leave or a log-out is judged after it.
+        let leave = work.entries.iter().position(|entry| matches!(entry.body, Body::Leave { .. } | Body::Gone { .. }));
         let batch = &work.entries[..most.min(work.len()).min(leave.map_or(usize::MAX, |index| index + 1))];
         most = usize::MAX;
         match server.log.append(lane.log, &head, batch, server.clock.now_ms()).await {
@@ -172,7 +172,8 @@ fn finish(server: &Server, lane: &Lane, work: &mut Work, appended: Appended) -> 
     let (readers, owner) = {
         let mut state = lane.lock();
         state.head = appended.head;
-        for live in entries.iter().filter(|live| matches!(live.entry.body, Body::Commit { .. } | Body::Leave { .. })) {
+        let changes = |body: &Body| matches!(body, Body::Commit { .. } | Body::Leave { .. } | Body::Gone { .. });
+        for live in entries.iter().filter(|live| changes(&live.entry.body)) {
             let roster = state.roster.take().map(Arc::unwrap_or_clone);
             state.roster = Roster::apply(roster, &live.entry).map(Arc::new);
             changed = state.roster.clone();

@@ -3,7 +3,7 @@
 //! Stored after each of them (`Table::Roster`), and brought up to date from the log when it is behind: every entry names
 //! the newest one at or before it, so those that are missing are found by walking back.
 //!
-//! In a group, somebody who left is no member any more, and `departed` until a commit has taken their leaves out. Whoever
+//! A device that was logged out is `gone` until a commit has taken its leaf out. In a group, somebody who left is no member any more, and `departed` until a commit has taken their leaves out. Whoever
 //! was a member may read up to the entry that ended it (`former`), so that all of its devices learn of it.
 
 use crate::stored;
@@ -34,6 +34,12 @@ pub struct Roster {
     /// Who left and still has leaves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departed: Vec<Member>,
+    /// Devices of members that were logged out and still have a leaf.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Sender>,
+    /// Of the newest log-out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gone_seq: u64,
     /// Who was a member, the newest last; at most [`FORMER_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<Former>,
@@ -88,9 +94,14 @@ impl Roster {
         Some(Reach { since_seq: former.since_seq, until_seq: Some(former.until_seq) })
     }
 
-    /// Whether somebody has left whose leaves are still there.
+    /// Whether there are leaves of who has left, or of a device that was logged out.
     pub fn waits_for_commit(&self) -> bool {
-        !self.departed.is_empty()
+        !self.departed.is_empty() || !self.gone.is_empty()
+    }
+
+    /// Whether this change leaves a device in that was logged out.
+    pub fn leaves_gone(&self, change: &Change) -> bool {
+        self.gone.iter().any(|gone| !change.removed.contains(gone))
     }
 
     pub fn has_departed(&self, account: AccountId) -> bool {
@@ -144,6 +155,10 @@ impl Roster {
                 roster.leave(entry);
                 Some(roster)
             }
+            (Body::Gone { .. }, Some(mut roster)) => {
+                roster.log_out(entry);
+                Some(roster)
+            }
             (_, roster) => roster,
         }
     }
@@ -157,6 +172,8 @@ impl Roster {
             leave_seq: 0,
             rules: None,
             departed: Vec::new(),
+            gone: Vec::new(),
+            gone_seq: 0,
             former: Vec::new(),
         }
     }
@@ -181,6 +198,7 @@ impl Roster {
         if let Ok(at) = self.place(entry.sender.account) {
             let member = self.members.remove(at);
             self.note_former(&member, entry.seq);
+            self.gone.retain(|gone| gone.account != member.account);
             // Who has no leaf leaves nothing behind.
             if !member.devices.is_empty() {
                 self.departed.push(member);
@@ -189,9 +207,16 @@ impl Roster {
         self.leave_seq = entry.seq;
     }
 
+    fn log_out(&mut self, entry: &Entry) {
+        if self.has(entry.sender) && !self.gone.contains(&entry.sender) {
+            self.gone.push(entry.sender);
+        }
+        self.gone_seq = entry.seq;
+    }
+
     /// Seq of the newest entry that is in here.
     pub fn changed_seq(&self) -> u64 {
-        self.commit_seq.max(self.leave_seq)
+        self.commit_seq.max(self.leave_seq).max(self.gone_seq)
     }
 
     fn place(&self, account: AccountId) -> Result<usize, usize> {
@@ -216,6 +241,7 @@ impl Roster {
     }
 
     fn remove(&mut self, gone: Sender) {
+        self.gone.retain(|other| *other != gone);
         if let Ok(at) = self.place(gone.account) {
             self.members[at].devices.retain(|device| *device != gone.device);
             return;

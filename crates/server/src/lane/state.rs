@@ -130,9 +130,12 @@ impl State {
     }
 }
 
-/// Somebody who left still has leaves.
+/// Who left, or a device that was logged out, still has leaves.
 pub fn commit_first() -> Error {
-    Error::new(Code::CommitFirst, "Somebody left: a commit has to take their devices out before anything else.")
+    Error::new(
+        Code::CommitFirst,
+        "Somebody left, or a device was logged out: a commit has to take out what is gone before anything else.",
+    )
 }
 
 impl Lane {

@@ -142,6 +142,6 @@ pub fn text(entry: &Entry) -> String {
         Body::Message { payload, .. } | Body::Commit { payload, .. } | Body::Welcome { payload, .. } => {
             String::from_utf8(payload.as_slice().to_vec()).unwrap()
         }
-        Body::Leave { .. } | Body::JoinRequest { .. } => String::new(),
+        Body::Leave { .. } | Body::Gone { .. } | Body::JoinRequest { .. } => String::new(),
     }
 }

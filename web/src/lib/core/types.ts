@@ -102,7 +102,7 @@ current: boolean, };
  */
 export type DeviceId = string;
 
-export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "logged_out": { reason: string, } };
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "logged_out": { reason: string, } };
 
 /**
  * What opens a backup file: its lock and its manifest.

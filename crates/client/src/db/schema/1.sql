@@ -245,6 +245,21 @@ CREATE TABLE leaving (
     PRIMARY KEY (conversation, account)
 ) WITHOUT ROWID;
 
+-- device.rs: devices that were logged out and still have leaves, as the logs say.
+CREATE TABLE gone (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    PRIMARY KEY (conversation, account, device)
+) WITHOUT ROWID;
+
+-- device.rs: devices that their own account threw out for good. No credential of theirs is taken any more.
+CREATE TABLE revoked (
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    PRIMARY KEY (account, device)
+) WITHOUT ROWID;
+
 -- group/intent.rs: what is to be changed in a group, in order. `content`: Intent in JSON.
 CREATE TABLE intent (
     intent INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,

@@ -47,6 +47,9 @@ pub fn people(server: &Server, before: usize, after: usize) -> Result<()> {
 
 /// Whoever left goes first, and comes back afterwards.
 fn departed(roster: &Roster, change: &Change) -> Result<()> {
+    if !change.external && roster.leaves_gone(change) {
+        return Err(commit_first());
+    }
     let removed: BTreeSet<&Sender> = change.removed.iter().collect();
     for departed in &roster.departed {
         let stays = |device| !removed.contains(&Sender { account: departed.account, device });
