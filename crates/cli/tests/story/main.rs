@@ -3,6 +3,7 @@
 //! [`world`] starts and ends processes; every other file is about one thing.
 
 mod agent;
+mod backup;
 mod bad_input;
 mod chat;
 mod devices;
