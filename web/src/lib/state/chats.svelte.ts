@@ -23,7 +23,7 @@ export class Chats {
   readonly strangers = new SvelteMap<string, Stranger>()
   readonly #ask: (command: Command) => Promise<Answer>
   #old = false
-  #reading = false
+  #reading: Promise<void> | undefined
 
   constructor(ask: (command: Command) => Promise<Answer>) {
     this.#ask = ask
@@ -43,10 +43,14 @@ export class Chats {
     this.strangers.clear()
   }
 
-  async refresh(): Promise<void> {
+  /** Resolves once the list is as it was when this was asked, or newer. */
+  refresh(): Promise<void> {
     this.#old = true
-    if (this.#reading) return
-    this.#reading = true
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined))
+    return this.#reading
+  }
+
+  async #read(): Promise<void> {
     while (this.#old) {
       this.#old = false
       const answer = await this.#ask('conversations')
@@ -57,6 +61,5 @@ export class Chats {
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
-    this.#reading = false
   }
 }
