@@ -54,7 +54,7 @@ pub(crate) fn run(step: &mut Step<'_>) -> Done {
         // A manifest without what is still to come would be a loss.
         return Ok(());
     }
-    let open = step.mem.requests.count(|purpose| is_run(purpose));
+    let open = step.mem.requests.count(is_run);
     match step.mem.backup.stage {
         Stage::Idle if open == 0 => ask(step, Ask::Look, Method::Get, "/v1/backup".into(), HttpBody::Empty),
         Stage::Messages => messages(step, open),
