@@ -25,6 +25,8 @@ pub enum Item {
     Message { message: plain::Message },
     /// Its text or its reactions changed.
     MessageChanged { message: plain::Message },
+    /// A message is not there any more: it disappeared, or was deleted here.
+    MessageRemoved { conversation: String, message: String },
     /// A message of one's own reached a further tick.
     Tick { message: plain::Message },
     /// Unread count, name or the like changed.
@@ -51,7 +53,9 @@ impl Item {
                 Some(&message.conversation)
             }
             Self::Conversation { conversation } => Some(&conversation.id),
-            Self::Typing { conversation, .. } | Self::JoinRequested { conversation, .. } => Some(conversation),
+            Self::Typing { conversation, .. }
+            | Self::MessageRemoved { conversation, .. }
+            | Self::JoinRequested { conversation, .. } => Some(conversation),
             Self::Connection { .. } | Self::CaughtUp | Self::Missed | Self::LoggedOut { .. } => None,
         }
     }
@@ -132,6 +136,10 @@ impl Feed {
                 }
                 None => Vec::new(),
             },
+            Event::MessageRemoved { conversation, message } => {
+                let (conversation, message) = (conversation.to_string(), message.to_string());
+                vec![(Item::MessageRemoved { conversation, message }, None)]
+            }
             Event::JoinRequested { conversation, account } => {
                 let (conversation, account) = (conversation.to_string(), account.to_string());
                 vec![(Item::JoinRequested { conversation, account }, None)]

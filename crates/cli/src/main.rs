@@ -107,6 +107,8 @@ enum Command {
     Archive(command::archive::Archive),
     /// Mark a chat as unread, to come back to it
     Unread(command::unread::Unread),
+    /// Let messages disappear some time after they were sent
+    Timer(command::timer::Timer),
     /// Keep a text for later
     Draft(command::draft::Draft),
     /// Compare safety numbers with somebody
@@ -175,6 +177,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Mute(it) => it.run(&common).await,
             Command::Archive(it) => it.run(&common).await,
             Command::Unread(it) => it.run(&common).await,
+            Command::Timer(it) => it.run(&common).await,
             Command::Draft(it) => it.run(&common).await,
             Command::Verify(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,

@@ -25,6 +25,7 @@ use crate::link;
 use crate::log;
 use crate::membership;
 use crate::memory::{Memory, Purpose};
+use crate::message::expiry;
 use crate::outbox;
 use crate::perform::perform;
 use crate::receipt;
@@ -105,11 +106,15 @@ impl Client {
 
     fn transaction(&mut self, now_ms: u64, work: impl FnOnce(&mut Step<'_>) -> Done) -> Result<Vec<Output>, Stop> {
         let Self { db, rng, name, memory } = self;
-        db.transaction(|tx| {
+        let done = db.transaction(|tx| {
             let mut step = Step { tx, mem: memory, rng, name: name.as_deref(), now_ms, out: Vec::new() };
             work(&mut step)?;
             Ok(step.out)
-        })
+        });
+        if std::mem::take(&mut memory.scrub) && done.is_ok() {
+            db.scrub();
+        }
+        done
     }
 
     /// The transaction was rolled back: what memory thinks may be wrong.
@@ -317,6 +322,7 @@ fn finish(step: &mut Step<'_>) -> Done {
     session::tick(step)?;
     link::wait::tick(step)?;
     if step.mem.me.is_some() {
+        expiry::due(step)?;
         for job in job::due(step.tx, step.now_ms)? {
             work(step, job)?;
         }

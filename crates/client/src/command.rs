@@ -227,6 +227,13 @@ pub enum Command {
         who: Peer,
         approve: bool,
     },
+    /// What is absent stays; an empty description takes it away. For those who may edit the group.
+    /// → `Reply::Queued`, or `Reply::Done` if it is so already
+    SetGroupProfile {
+        group: Peer,
+        name: Option<String>,
+        description: Option<String>,
+    },
     /// → `Reply::Group`
     GroupInfo {
         group: Peer,
@@ -273,6 +280,13 @@ pub enum Command {
     SetDraft {
         of: Peer,
         text: String,
+    },
+
+    /// What is said from then on disappears so long after it was sent, everywhere; `None`: it stays. In a group for those
+    /// who may edit it. → `Reply::Queued`, or `Reply::Done` if it is so already
+    SetTimer {
+        of: Peer,
+        seconds: Option<u64>,
     },
 
     /// → `Reply::Status`

@@ -51,6 +51,7 @@ pub(crate) fn send(step: &mut Step<'_>, with: With, text: String, reply_to: Opti
             reply_to: reply_to.map(|target| target.message),
             digest: Some(content::digest(conversation, sender.account, message, &bytes)),
             counts: true,
+            lifetime_s: content::lifetime_s(&bytes),
         },
     )?;
     Ok(Reply::Queued { message, conversation })
@@ -114,7 +115,7 @@ fn change(step: &mut Step<'_>, with: With, target: MessageId, content: &Content)
 }
 
 /// The conversation, which will be made if it is not there.
-fn open(step: &mut Step<'_>, with: With) -> Result<Row, Stop> {
+pub(crate) fn open(step: &mut Step<'_>, with: With) -> Result<Row, Stop> {
     let row = conversation::ensure(step, with.conversation, with.account)?;
     if row.standing != Standing::Member {
         return Err(not_allowed("you are not in this group any more"));

@@ -264,7 +264,9 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::Archive { of, .. }
         | Command::PinConversation { of, .. }
         | Command::MarkUnread { of }
-        | Command::SetDraft { of, .. } => Some(of),
+        | Command::SetDraft { of, .. }
+        | Command::SetTimer { of, .. } => Some(of),
+        Command::SetGroupProfile { group, .. } => Some(group),
         _ => None,
     }
 }

@@ -18,6 +18,11 @@ pub enum Event {
         conversation: ConversationId,
         message: MessageId,
     },
+    /// It is not there any more.
+    MessageRemoved {
+        conversation: ConversationId,
+        message: MessageId,
+    },
     /// Watermarks moved: ticks of messages up to some point changed.
     TicksChanged {
         conversation: ConversationId,

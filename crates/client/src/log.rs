@@ -14,7 +14,7 @@ use crate::group::notice::At;
 use crate::group::{self, profile::Profile};
 use crate::membership;
 use crate::memory::Hold;
-use crate::message;
+use crate::message::{self, timer};
 use crate::mls::MlsError;
 use crate::mls::message::Processed;
 use crate::mls::rules::Declared;
@@ -132,7 +132,8 @@ fn missing(step: &mut Step<'_>, conversation: ConversationId, after: u64, to: u6
         return Ok(());
     }
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
-    if row.joined {
+    // Where messages disappear nobody wonders about those that did.
+    if row.joined && timer::current(step.tx, conversation)?.is_none() {
         let about = step.me()?.sender.account;
         message::notice(step, conversation, about, to, time_ms, &Notice::HistoryMissing)?;
     }
@@ -204,6 +205,7 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
 }
 
 fn content(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, plaintext: &[u8]) -> Done {
+    let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
     match Content::decode(plaintext, entry.message_id) {
         Ok(Content::Profile { phone, name }) => {
             let account = entry.sender.account;
@@ -211,8 +213,9 @@ fn content(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, pla
         }
         Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
             let profile = Profile { name, description, picture, timer_s };
-            group::profile::told(step, conversation, entry.seq, entry.sender.account, &profile)
+            group::profile::told(step, at, entry.sender.account, &profile)
         }
+        Ok(Content::Timer { seconds }) => timer::told(step, at, entry.sender.account, seconds),
         Ok(Content::ProfileRequest) => group::profile::requested(step, conversation),
         Ok(content) => message::receive(step, entry, &content, plaintext),
         Err(error) => message::unreadable(step, entry, &error.to_string()),

@@ -16,6 +16,8 @@ use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// Messages were deleted whose traces are to go after the commit.
+    pub scrub: bool,
     /// Who this device is, once it is logged in.
     pub me: Option<Me>,
     pub session: Session,

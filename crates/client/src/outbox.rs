@@ -13,14 +13,15 @@ use crate::content::{self, Content};
 use crate::conversation::{self, Row, Standing};
 use crate::db::schema::UNSENT;
 use crate::event::Event;
+use crate::group::notice::At;
 use crate::group::{self, profile::Profile};
 use crate::http::Failure;
 use crate::memory::InFlight;
-use crate::message::{self, change};
+use crate::message::{self, change, expiry, timer};
 use crate::mls::MlsError;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::frame::{Append, ClientFrame, Refused};
 use tidings_proto::id::{ConversationId, MessageId};
 use tidings_proto::limit::{APPENDS_IN_FLIGHT_MAX, PAYLOAD_MAX_BYTES};
@@ -37,7 +38,14 @@ pub(crate) fn queue(
     content: &Content,
     target: Option<MessageId>,
 ) -> Result<Vec<u8>, Stop> {
-    let bytes = content.encode(message);
+    let lifetime_s = match target {
+        Some(target) => expiry::remaining_s(step, target)?,
+        None if content.is_silent() => None,
+        // Said again.
+        None if message::find(step.tx, message)?.is_some() => expiry::lifetime_s(step.tx, message)?,
+        None => timer::current(step.tx, conversation)?,
+    };
+    let bytes = content.encode_for(message, lifetime_s);
     step.tx
         .prepare_cached(
             "INSERT INTO outbox (message, conversation, silent, target, content) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -50,6 +58,18 @@ pub(crate) fn queue(
             bytes
         ])?;
     Ok(bytes)
+}
+
+/// What waits there and changes no message, in order.
+pub(crate) fn untargeted(tx: &Connection, conversation: ConversationId) -> Result<Vec<Content>, Stop> {
+    let rows: Vec<(MessageId, Vec<u8>)> = tx
+        .prepare_cached(
+            "SELECT message, content FROM outbox WHERE conversation = ?1 AND silent = 1 AND target IS NULL
+             ORDER BY position",
+        )?
+        .query_map([conversation.as_bytes()], |row| Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().filter_map(|(message, bytes)| Content::decode(&bytes, message).ok()).collect())
 }
 
 struct Waiting {
@@ -112,6 +132,7 @@ fn pump_one(step: &mut Step<'_>, row: &Row) -> Done {
             break;
         }
         let (message_id, silent) = (waiting.message, waiting.silent);
+        let expires_in_s = content::lifetime_s(&waiting.content);
         let payload = match (waiting.ciphertext, waiting.epoch) {
             (Some(ciphertext), Some(made_for)) if made_for == epoch => ciphertext,
             _ => match encrypt(step, conversation, message_id, &waiting.content)? {
@@ -124,7 +145,7 @@ fn pump_one(step: &mut Step<'_>, row: &Row) -> Done {
             continue;
         }
         step.mem.in_flight.appends.insert(message_id, conversation);
-        let append = Append { conversation, message_id, epoch, payload: payload.into(), silent, expires_in_s: None };
+        let append = Append { conversation, message_id, epoch, payload: payload.into(), silent, expires_in_s };
         step.send(ClientFrame::Append(append), true);
     }
     Ok(())
@@ -188,16 +209,19 @@ pub(crate) fn settle(
 ) -> Result<bool, Stop> {
     step.mem.in_flight.appends.remove(&message);
     let Some(content) = take(step, message)? else { return Ok(false) };
+    let own = step.me()?.sender.account;
+    let at = At { conversation, seq, time_ms };
     match Content::decode(&content, message) {
         Ok(Content::Text { .. } | Content::Unknown) | Err(_) => message::set_seq(step, message, seq, time_ms)?,
         Ok(Content::Profile { .. } | Content::ProfileRequest) => {}
         Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
             let profile = Profile { name, description, picture, timer_s };
-            group::profile::put(step, conversation, seq, &profile)?;
+            group::profile::put(step, at, own, &profile)?;
         }
-        Ok(content) => {
-            let own = step.me()?.sender.account;
-            change::apply(step, conversation, seq, own, message, &content)?;
+        Ok(Content::Timer { seconds }) => timer::told(step, at, own, seconds)?,
+        Ok(changed) => {
+            let expires_ms = expiry::at_ms(time_ms, content::lifetime_s(&content));
+            change::apply(step, at, own, message, &changed, expires_ms)?;
         }
     }
     Ok(true)

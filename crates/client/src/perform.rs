@@ -13,6 +13,7 @@ use crate::error::ClientError;
 use crate::group;
 use crate::io::CallId;
 use crate::link;
+use crate::message::timer;
 use crate::receipt;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
@@ -114,6 +115,8 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         Command::PinConversation { on, .. } => chat_state::command::pin(step, with, on)?,
         Command::MarkUnread { .. } => chat_state::command::mark_unread(step, with)?,
         Command::SetDraft { text, .. } => chat_state::command::draft(step, with, text)?,
+        Command::SetGroupProfile { name, description, .. } => group::profile::set(step, with, name, description)?,
+        Command::SetTimer { seconds, .. } => timer::set(step, with, seconds)?,
         Command::Register { .. }
         | Command::Login { .. }
         | Command::Link { .. }

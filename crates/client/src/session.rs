@@ -16,6 +16,7 @@ use crate::http::token;
 use crate::io::Output;
 use crate::job::{self, Kind};
 use crate::memory::{Line, Memory};
+use crate::message::expiry;
 use crate::outbox;
 use crate::receipt;
 use crate::setting::{self, Setting};
@@ -250,6 +251,7 @@ pub(crate) fn wake_at_ms(step: &Step<'_>) -> Result<Option<u64>, Stop> {
         step.mem.unsent.lazy_due_ms.filter(|_| up),
         job::next_try_ms(step.tx, step.now_ms)?,
         outbox::next_try_ms(step)?.filter(|_| up),
+        expiry::next_ms(step.tx)?,
     ];
     Ok(rest.into_iter().flatten().chain(line).min())
 }

@@ -14,6 +14,7 @@ mod messages;
 mod openapi;
 mod people;
 mod problem;
+mod profile;
 mod status;
 mod token;
 
@@ -114,6 +115,7 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
         .merge(conversations::routes())
         .merge(kept::routes())
         .merge(groups::routes())
+        .merge(profile::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(status::routes())

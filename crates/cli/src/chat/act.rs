@@ -53,6 +53,7 @@ impl Chat<'_> {
             Typed::Star { number, on } => Command::Star { message: self.message(number).await?, on },
             Typed::Pin { number, on } => Command::Pin { message: self.message(number).await?, on },
             Typed::Unmute => Command::Mute { of: to, until_ms: None },
+            Typed::Timer { span } => Command::SetTimer { of: to, seconds: span.map(|span| span.0) },
             Typed::Unread => Command::MarkUnread { of: to },
             slow => {
                 let question = match slow {

@@ -171,6 +171,10 @@ impl<'a> Chat<'a> {
                     {
                         changed.push(message);
                     }
+                    Event::MessageRemoved { conversation, message } if conversation == self.state.conversation => {
+                        changed.retain(|id| *id != message);
+                        self.state.remove(message);
+                    }
                     Event::TicksChanged { conversation } if conversation == self.state.conversation => ticks = true,
                     Event::ConversationChanged { conversation } if conversation == self.state.conversation => {
                         row = true

@@ -45,6 +45,10 @@ pub enum Typed {
         span: Option<Span>,
     },
     Unmute,
+    /// Without a span messages stay.
+    Timer {
+        span: Option<Span>,
+    },
     Archive,
     Unread,
     Group,
@@ -69,6 +73,7 @@ pub const HELP: &str = "\
 /star 12           to find it again; /unstar 12
 /pin 12            pin it for everybody here; /unpin 12; /pins shows them
 /mute              let nothing ring; /mute 8h for a while; /unmute
+/timer 1d          let messages disappear after a day; /timer off
 /archive           out of sight until a new message comes; /unread to come back
 /verify            show the safety number; /verify confirm once you compared it
 /block, /unblock   receive nothing more from this person, or again
@@ -115,6 +120,11 @@ pub fn parse(line: &str) -> Result<Typed, String> {
             .map(|span| Typed::Mute { span: Some(span) })
             .map_err(|why| format!("Write: /mute, or /mute 8h ({why})")),
         "unmute" => Ok(Typed::Unmute),
+        "timer" if rest == "off" => Ok(Typed::Timer { span: None }),
+        "timer" => rest
+            .parse()
+            .map(|span| Typed::Timer { span: Some(span) })
+            .map_err(|why| format!("Write: /timer 1d, or /timer off ({why})")),
         "archive" => Ok(Typed::Archive),
         "unread" => Ok(Typed::Unread),
         "group" | "members" => Ok(Typed::Group),
@@ -167,6 +177,8 @@ mod tests {
         assert_eq!(parse("/unstar 3"), Ok(Typed::Star { number: 3, on: false }));
         assert_eq!(parse("/pin #3"), Ok(Typed::Pin { number: 3, on: true }));
         assert_eq!(parse("/mute 1h"), Ok(Typed::Mute { span: Some(Span(3_600)) }));
+        assert_eq!(parse("/timer 30s"), Ok(Typed::Timer { span: Some(Span(30)) }));
+        assert_eq!(parse("/timer off"), Ok(Typed::Timer { span: None }));
         assert_eq!(parse("/q"), Ok(Typed::Quit));
     }
 
@@ -180,6 +192,7 @@ mod tests {
             ("/info", "/info 12"),
             ("/unpin", "/unpin 12"),
             ("/mute long", "/mute 8h"),
+            ("/timer", "/timer 1d"),
             ("/add 0612", "/add +31"),
             ("/etc/passwd", "/help"),
             ("/", "/help"),

@@ -19,6 +19,7 @@ pub struct State {
     pub blocked: bool,
     pub verified: bool,
     pub muted: bool,
+    pub timer_s: Option<u64>,
     pub connection: Connection,
     /// Ascending.
     pub messages: Vec<Message>,
@@ -62,6 +63,7 @@ impl State {
             blocked: false,
             verified: false,
             muted: false,
+            timer_s: None,
             connection,
             messages: Vec::new(),
             complete: false,
@@ -85,6 +87,7 @@ impl State {
         self.blocked = row.blocked;
         self.verified = row.verified;
         self.muted = row.muted_until_ms.is_some();
+        self.timer_s = row.timer_s;
         self.member = row.member;
     }
 
@@ -101,6 +104,10 @@ impl State {
             let at = self.messages.partition_point(|it| it.position <= message.position);
             self.messages.insert(at, message);
         }
+    }
+
+    pub fn remove(&mut self, message: MessageId) {
+        self.messages.retain(|it| it.message != message);
     }
 
     pub fn find(&self, number: u64) -> Option<&Message> {

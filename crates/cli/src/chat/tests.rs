@@ -42,6 +42,7 @@ fn text(seq: u64, own: bool, time_ms: u64, text: &str) -> Message {
         failure: None,
         starred: false,
         pinned: false,
+        expires_ms: None,
     }
 }
 

@@ -27,6 +27,7 @@ pub mod serve;
 pub mod star;
 pub mod starred;
 pub mod status;
+pub mod timer;
 pub mod unread;
 pub mod verify;
 

@@ -1,6 +1,7 @@
 //! A message as lines of text, for `listen`, `history` and `list`.
 
 use super::{plain, text, time};
+use crate::span::Span;
 use jiff::tz::TimeZone;
 use tidings_client::view::{Body, Message, Notice, Tick};
 
@@ -36,6 +37,18 @@ pub fn notice(notice: &Notice) -> String {
                 .collect();
             format!("{} changed the rules: {}.", name(by), said.join(", "))
         }
+        Notice::Renamed { by, name: Some(called) } => {
+            format!("{} named this group \"{}\".", name(by), text::line(called))
+        }
+        Notice::Renamed { by, name: None } => format!("{} took this group's name away.", name(by)),
+        Notice::Described { by, description: Some(it) } => {
+            format!("{} described this group: {}", name(by), text::line(it))
+        }
+        Notice::Described { by, description: None } => format!("{} took this group's description away.", name(by)),
+        Notice::TimerSet { by, seconds: Some(seconds) } => {
+            format!("{} set messages to disappear after {}.", name(by), Span(*seconds))
+        }
+        Notice::TimerSet { by, seconds: None } => format!("{} set messages to stay.", name(by)),
         Notice::Distrusted => "A change of this group is not allowed by its rules: this device goes no further.".into(),
         Notice::SafetyNumberChanged => {
             "The safety number changed: this person may have a new device. Compare it again to be sure.".into()

@@ -39,6 +39,9 @@ pub struct Message {
     /// For everybody in the conversation.
     #[serde(default)]
     pub pinned: bool,
+    /// RFC 3339: when it disappears, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disappears: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -121,6 +124,9 @@ pub struct Conversation {
     /// Ids of the messages that are pinned for everybody, pinned last first.
     #[serde(default)]
     pub pins: Vec<String>,
+    /// How many seconds what is said now stays; `null`: for good.
+    #[serde(default)]
+    pub timer_s: Option<u64>,
 }
 
 impl From<&view::Message> for Message {
@@ -156,6 +162,7 @@ impl From<&view::Message> for Message {
             failure: message.failure.clone(),
             starred: message.starred,
             pinned: message.pinned,
+            disappears: message.expires_ms.map(time::rfc3339),
         }
     }
 }
@@ -181,6 +188,7 @@ impl From<&view::Conversation> for Conversation {
             marked_unread: row.marked_unread,
             draft: row.draft.clone(),
             pins: row.pins.iter().map(ToString::to_string).collect(),
+            timer_s: row.timer_s,
         }
     }
 }

@@ -102,3 +102,19 @@ fn a_script_keeps_chats_in_order() {
     let row = agent.ask("GET", "/v1/conversations", None).json()["conversations"][0].clone();
     assert_eq!((&row["archived"], &row["pinned"], &row["muted_until"]), (&json!(true), &json!(false), &json!(null)));
 }
+
+#[test]
+fn messages_can_disappear_and_groups_can_be_renamed() {
+    let world = World::with_two();
+    world.ok(ANNA, &["timer", BRAM, "30s"]);
+    world.ok(ANNA, &["send", BRAM, "soon gone"]);
+    let shown = world.ok(BRAM, &["history", ANNA]);
+    assert!(shown.contains("set messages to disappear after 30 seconds"), "{shown}");
+    let said = world.json(BRAM, &["history", ANNA]);
+    assert!(said.iter().any(|it| it["text"] == "soon gone" && it["disappears"].is_string()), "{said:?}");
+    assert!(world.fails(ANNA, &["timer", BRAM, "1s"]).contains("30 seconds to 90 days"));
+
+    world.ok(ANNA, &["group", "create", "Cinema", BRAM]);
+    world.ok(ANNA, &["group", "name", "Cinema", "Film club"]);
+    until("Bram knows", || world.ok(BRAM, &["list"]).contains("Film club"));
+}

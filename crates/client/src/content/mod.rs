@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tidings_proto::codec;
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
+use tidings_proto::limit::{TIMER_MAX_S, TIMER_MIN_S};
 use tidings_proto::payload::Payload;
 
 /// First byte of every content.
@@ -72,6 +73,10 @@ pub enum Content {
     },
     /// Asks the members of a group for its profile.
     ProfileRequest,
+    /// How long messages of a direct conversation stay from now on; `None`: for good.
+    Timer {
+        seconds: Option<u64>,
+    },
     /// Of a newer version.
     Unknown,
 }
@@ -103,6 +108,7 @@ const KIND_DELETE: u64 = 4;
 const KIND_PROFILE: u64 = 5;
 const KIND_GROUP_PROFILE: u64 = 6;
 const KIND_PROFILE_REQUEST: u64 = 7;
+const KIND_TIMER: u64 = 8;
 const KIND_PIN: u64 = 20;
 
 /// The map. The order of the fields is the order of the bytes.
@@ -147,6 +153,16 @@ struct WireHead {
     kind: u64,
     #[serde(rename = "i")]
     id: MessageId,
+    #[serde(rename = "x", default)]
+    seconds: Option<u64>,
+}
+
+/// How long a message may be kept, from the time that its entry has. Known of kinds of newer versions too.
+pub fn lifetime_s(bytes: &[u8]) -> Option<u64> {
+    let (&version, map) = bytes.split_first()?;
+    let head: WireHead = codec::from_cbor(map).ok().filter(|_| version == VERSION)?;
+    let seconds = head.seconds.filter(|_| !matches!(head.kind, KIND_GROUP_PROFILE | KIND_TIMER))?;
+    Some(seconds.clamp(TIMER_MIN_S, TIMER_MAX_S))
 }
 
 impl Content {
@@ -157,6 +173,11 @@ impl Content {
 
     /// The bytes for a message with this id.
     pub fn encode(&self, id: MessageId) -> Vec<u8> {
+        self.encode_for(id, None)
+    }
+
+    /// Of a message that is kept only so long; see [`lifetime_s`].
+    pub fn encode_for(&self, id: MessageId, lifetime_s: Option<u64>) -> Vec<u8> {
         let mut wire = Wire {
             kind: 0,
             id,
@@ -167,7 +188,7 @@ impl Content {
             name: None,
             description: None,
             picture: None,
-            timer_s: None,
+            timer_s: lifetime_s,
             on: None,
         };
         match self {
@@ -208,6 +229,10 @@ impl Content {
                 wire.timer_s = *timer_s;
             }
             Self::ProfileRequest => wire.kind = KIND_PROFILE_REQUEST,
+            Self::Timer { seconds } => {
+                wire.kind = KIND_TIMER;
+                wire.timer_s = *seconds;
+            }
             Self::Unknown => {}
         }
         let mut bytes = vec![VERSION];
@@ -225,7 +250,7 @@ impl Content {
         if head.id != id {
             return Err(ContentError::OtherMessage);
         }
-        if !matches!(head.kind, KIND_TEXT..=KIND_PROFILE_REQUEST | KIND_PIN) {
+        if !matches!(head.kind, KIND_TEXT..=KIND_TIMER | KIND_PIN) {
             return Ok(Self::Unknown);
         }
         let wire: Wire = codec::from_cbor(map).map_err(|_| ContentError::Malformed)?;
@@ -245,6 +270,7 @@ impl Content {
                 timer_s: wire.timer_s,
             },
             KIND_PROFILE_REQUEST => Self::ProfileRequest,
+            KIND_TIMER => Self::Timer { seconds: wire.timer_s },
             _ => Self::Profile {
                 phone: bounded(wire.phone, PHONE_MAX_BYTES)?,
                 name: bounded(wire.name, NAME_MAX_BYTES)?,

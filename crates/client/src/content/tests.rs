@@ -18,6 +18,8 @@ fn all() -> Vec<(&'static str, Content)> {
         ("edit", Content::Edit { of: target(), text: "hello!".into() }),
         ("delete", Content::Delete { of: target() }),
         ("profile", Content::Profile { phone: Some("+31612345678".into()), name: Some("Ann".into()) }),
+        ("timer", Content::Timer { seconds: Some(3_600) }),
+        ("timer_off", Content::Timer { seconds: None }),
         ("pin", Content::Pin { of: target(), on: true }),
         ("pin_taken_off", Content::Pin { of: target(), on: false }),
     ]
@@ -34,6 +36,21 @@ fn the_bytes_of_every_kind_do_not_change() {
         })
         .collect();
     insta::assert_snapshot!("content_bytes", lines.join("\n"));
+}
+
+#[test]
+fn a_message_tells_how_long_it_may_be_kept() {
+    for (name, content) in all() {
+        let bytes = content.encode_for(id(1), Some(60));
+        let tells = !matches!(content, Content::Timer { .. });
+        assert_eq!(lifetime_s(&bytes), tells.then_some(60), "{name}");
+        assert_eq!(lifetime_s(&content.encode(id(1))), None, "{name}");
+        let decoded = Content::decode(&bytes, id(1));
+        assert!(!tells || decoded == Ok(content), "{name}");
+    }
+    let text = Content::Text { text: String::new(), reply_to: None };
+    assert_eq!(lifetime_s(&text.encode_for(id(1), Some(1))), Some(TIMER_MIN_S));
+    assert_eq!(lifetime_s(&text.encode_for(id(1), Some(u64::MAX))), Some(TIMER_MAX_S));
 }
 
 #[test]

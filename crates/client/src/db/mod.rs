@@ -106,6 +106,13 @@ impl Db {
         &self.connection
     }
 
+    /// Takes what was deleted out of the write-ahead log too. Where that fails it goes with the next checkpoint.
+    pub fn scrub(&self) {
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log keeps what was deleted for a while");
+        }
+    }
+
     /// Commits what `work` did if it returns `Ok`, and undoes it all if it returns `Err` or panics.
     pub fn transaction<T, E: From<DbError>>(
         &mut self,

@@ -1,10 +1,10 @@
 //! What people ask for about groups: everybody named is looked up, then the wish is stored as an intent.
 
 use super::intent::{self, Intent};
+use super::notice::At;
 use super::{invite, join, member, profile};
 use crate::command::{Command, Peer, Reply};
 use crate::contact::{self, Resolved};
-use crate::content::NAME_MAX_BYTES;
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::io::CallId;
@@ -131,18 +131,14 @@ fn change(
 }
 
 fn create(step: &mut Step<'_>, id: CallId, name: String, members: Vec<AccountId>) -> Result<(), Stop> {
-    let name = name.trim().to_owned();
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(not_allowed("a group needs a name, on one line"));
-    }
-    if name.len() > NAME_MAX_BYTES {
-        return Err(ClientError::TooLong { bytes: name.len(), max: NAME_MAX_BYTES }.into());
-    }
+    let name = profile::checked_name(&name)?;
     let mut random = [0; 16];
     step.rng.fill_bytes(&mut random);
     let conversation = ConversationId::group(random);
     conversation::ensure(step, conversation, None)?;
-    profile::put(step, conversation, 0, &profile::Profile { name: Some(name), ..Default::default() })?;
+    let at = At { conversation, seq: 0, time_ms: step.now_ms };
+    let me = step.me()?.sender.account;
+    profile::put(step, at, me, &profile::Profile { name: Some(name), ..Default::default() })?;
     intent::add(step, conversation, &Intent::Create { members }, Some(id))
 }
 

@@ -4,11 +4,16 @@
 //! a link asks for it, and the members answer, each after a random wait that grows with the group, unless somebody did.
 
 use super::member;
-use crate::content::Content;
+use super::notice::{self, At};
+use crate::command::Reply;
+use crate::compose::{self, With};
+use crate::content::{Content, DESCRIPTION_MAX_BYTES, NAME_MAX_BYTES};
+use crate::error::ClientError;
 use crate::event::Event;
 use crate::job::{self, Kind};
 use crate::outbox;
 use crate::step::{Done, Step, Stop};
+use crate::view::{Notice, Person};
 use rand_chacha::rand_core::RngCore;
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::id::{AccountId, ConversationId};
@@ -39,8 +44,10 @@ pub(crate) fn name(tx: &Connection, conversation: ConversationId) -> Result<Opti
     Ok(find(tx, conversation)?.and_then(|profile| profile.name))
 }
 
-/// Takes over what the entry at `seq` says; the newest counts.
-pub(crate) fn put(step: &mut Step<'_>, conversation: ConversationId, seq: u64, profile: &Profile) -> Done {
+/// Takes over what `by` says at this place; the newest counts.
+pub(crate) fn put(step: &mut Step<'_>, at: At, by: AccountId, profile: &Profile) -> Done {
+    let At { conversation, seq, .. } = at;
+    let before = find(step.tx, conversation)?;
     let changed = step
         .tx
         .prepare_cached(
@@ -60,25 +67,110 @@ pub(crate) fn put(step: &mut Step<'_>, conversation: ConversationId, seq: u64, p
         ])?;
     if changed > 0 {
         step.event(Event::ConversationChanged { conversation });
+        if let Some(before) = before {
+            notices(step, at, by, &before, profile)?;
+        }
     }
     // Somebody answered.
     job::done(step.tx, Kind::Profile, conversation.as_bytes())
 }
 
-/// Somebody says how the group presents itself.
-pub(crate) fn told(
+/// Each thing that is another one now.
+fn notices(step: &mut Step<'_>, at: At, by: AccountId, before: &Profile, after: &Profile) -> Done {
+    let person = Person::nameless(by);
+    let mut said = Vec::new();
+    if before.name != after.name {
+        said.push(Notice::Renamed { by: person.clone(), name: after.name.clone() });
+    }
+    if before.description != after.description {
+        said.push(Notice::Described { by: person.clone(), description: after.description.clone() });
+    }
+    if before.timer_s != after.timer_s {
+        said.push(Notice::TimerSet { by: person, seconds: after.timer_s });
+    }
+    for notice in said {
+        notice::say(step, at, by, &notice)?;
+    }
+    Ok(())
+}
+
+/// As it was told last, also if that is still on its way.
+fn newest(step: &Step<'_>, conversation: ConversationId) -> Result<Option<Profile>, Stop> {
+    for content in outbox::untargeted(step.tx, conversation)?.into_iter().rev() {
+        if let Content::GroupProfile { name, description, picture, timer_s } = content {
+            return Ok(Some(Profile { name, description, picture, timer_s }));
+        }
+    }
+    find(step.tx, conversation)
+}
+
+/// The command. An empty description takes it away.
+pub(crate) fn set(
     step: &mut Step<'_>,
-    conversation: ConversationId,
-    seq: u64,
-    by: AccountId,
-    profile: &Profile,
-) -> Done {
+    with: With,
+    name: Option<String>,
+    description: Option<String>,
+) -> Result<Reply, Stop> {
+    let name = name.map(|name| checked_name(&name)).transpose()?;
+    let description = description.map(|text| text.trim().to_owned());
+    let bytes = description.as_ref().map_or(0, String::len);
+    if bytes > DESCRIPTION_MAX_BYTES {
+        return Err(ClientError::TooLong { bytes, max: DESCRIPTION_MAX_BYTES }.into());
+    }
+    change(step, with, |profile| {
+        profile.name = name.or(profile.name.take());
+        if let Some(text) = description {
+            profile.description = Some(text).filter(|text| !text.is_empty());
+        }
+    })
+}
+
+pub(super) fn checked_name(name: &str) -> Result<String, Stop> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(ClientError::NotAllowed { why: "a group needs a name, on one line".into() }.into());
+    }
+    if name.len() > NAME_MAX_BYTES {
+        return Err(ClientError::TooLong { bytes: name.len(), max: NAME_MAX_BYTES }.into());
+    }
+    Ok(name.to_owned())
+}
+
+/// A command changes it.
+pub(crate) fn change(step: &mut Step<'_>, with: With, edit: impl FnOnce(&mut Profile)) -> Result<Reply, Stop> {
+    let conversation = with.conversation;
+    compose::open(step, with)?;
+    let me = step.me()?.sender.account;
+    let Some(rules) = member::rules(step.tx, conversation)? else {
+        return Err(ClientError::NoSuchConversation.into());
+    };
+    if !rules.allows(rules.editing, me) {
+        return Err(ClientError::NotAllowed { why: "only admins may change this group".into() }.into());
+    }
+    let before = newest(step, conversation)?.ok_or_else(|| ClientError::NotAllowed {
+        why: "the group's profile did not come yet; try again soon".into(),
+    })?;
+    let mut profile = before.clone();
+    edit(&mut profile);
+    if profile == before {
+        return Ok(Reply::Done);
+    }
+    let Profile { name, description, picture, timer_s } = profile;
+    let message = step.fresh_id();
+    outbox::queue(step, conversation, message, &Content::GroupProfile { name, description, picture, timer_s }, None)?;
+    step.event(Event::ConversationChanged { conversation });
+    Ok(Reply::Queued { message, conversation })
+}
+
+/// Somebody says how the group presents itself.
+pub(crate) fn told(step: &mut Step<'_>, at: At, by: AccountId, profile: &Profile) -> Done {
+    let At { conversation, seq, .. } = at;
     let Some(rules) = member::rules(step.tx, conversation)? else { return Ok(()) };
     // Who may only repeat it may do that.
     let repeated = find(step.tx, conversation)?.is_some_and(|known| known == *profile);
     let unknown = find(step.tx, conversation)?.is_none();
     if rules.allows(rules.editing, by) || repeated || unknown {
-        return put(step, conversation, seq, profile);
+        return put(step, at, by, profile);
     }
     tracing::info!(%conversation, seq, "somebody who may not tells a profile of the group");
     Ok(())

@@ -7,6 +7,7 @@
 use super::{Found, Kind, find, pin};
 use crate::content::Content;
 use crate::event::Event;
+use crate::group::notice::At;
 use crate::step::{Done, Step};
 use rusqlite::params;
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
@@ -14,15 +15,16 @@ use tidings_proto::id::{AccountId, ConversationId, MessageId};
 /// Changes that wait for messages which never came: the oldest go.
 const ORPHANS_MAX: u32 = 1_000;
 
-/// `message` is the id of the change itself.
+/// `message` is the id of the change itself, `expires_ms` until when it may be kept.
 pub(crate) fn apply(
     step: &mut Step<'_>,
-    conversation: ConversationId,
-    seq: u64,
+    at: At,
     author: AccountId,
     message: MessageId,
     content: &Content,
+    expires_ms: Option<u64>,
 ) -> Done {
+    let At { conversation, seq, .. } = at;
     let target = match content {
         Content::Reaction { to, .. } => to,
         Content::Edit { of, .. } | Content::Delete { of } | Content::Pin { of, .. } => of,
@@ -30,10 +32,11 @@ pub(crate) fn apply(
         | Content::Profile { .. }
         | Content::GroupProfile { .. }
         | Content::ProfileRequest
+        | Content::Timer { .. }
         | Content::Unknown => return Ok(()),
     };
     let Some(found) = find(step.tx, target.message)? else {
-        return keep_orphan(step, conversation, target.message, seq, author, message, content);
+        return keep_orphan(step, at, target.message, author, message, content, expires_ms);
     };
     if found.conversation != conversation || found.digest.is_some_and(|digest| digest != target.digest) {
         tracing::warn!(%conversation, seq, "a change of a message that is another one here");
@@ -112,17 +115,21 @@ fn delete(step: &Step<'_>, target: MessageId, found: &Found, author: AccountId) 
 
 fn keep_orphan(
     step: &Step<'_>,
-    conversation: ConversationId,
+    at: At,
     target: MessageId,
-    seq: u64,
     author: AccountId,
     message: MessageId,
     content: &Content,
+    expires_ms: Option<u64>,
 ) -> Done {
+    let At { conversation, seq, .. } = at;
+    if expires_ms.is_some_and(|expires_ms| expires_ms <= step.now_ms) {
+        return Ok(());
+    }
     step.tx
         .prepare_cached(
-            "INSERT OR IGNORE INTO orphan (conversation, target, seq, account, message, content)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR IGNORE INTO orphan (conversation, target, seq, account, message, content, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             conversation.as_bytes(),
@@ -130,7 +137,8 @@ fn keep_orphan(
             seq,
             author.as_bytes(),
             message.as_bytes(),
-            content.encode(message)
+            content.encode(message),
+            expires_ms
         ])?;
     step.tx
         .prepare_cached(
@@ -160,7 +168,8 @@ pub(super) fn adopt_orphans(step: &mut Step<'_>, conversation: ConversationId, t
         .execute([conversation.as_bytes(), target.as_bytes()])?;
     for (seq, author, message, bytes) in orphans {
         if let Ok(content) = Content::decode(&bytes, message) {
-            apply(step, conversation, seq, author, message, &content)?;
+            let at = At { conversation, seq, time_ms: step.now_ms };
+            apply(step, at, author, message, &content, None)?;
         }
     }
     Ok(())

@@ -1,13 +1,16 @@
 //! The rows of messages. * [`change`]: edits, deletions and reactions. * [`pin`]: pinned for everybody.
 
 pub(crate) mod change;
+pub(crate) mod expiry;
 pub(crate) mod pin;
+pub(crate) mod timer;
 
 use crate::chat_state;
 use crate::content::{self, Content, ContentDigest, Target};
 use crate::conversation;
 use crate::db::schema::UNSENT;
 use crate::event::Event;
+use crate::group::notice::At;
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -55,6 +58,8 @@ pub(crate) struct New<'a> {
     pub reply_to: Option<MessageId>,
     pub digest: Option<ContentDigest>,
     pub counts: bool,
+    /// How long it may be kept.
+    pub lifetime_s: Option<u64>,
 }
 
 /// Adds a row; false if the id is taken.
@@ -64,8 +69,8 @@ pub(crate) fn insert(step: &mut Step<'_>, new: &New<'_>) -> Result<bool, Stop> {
         .tx
         .prepare_cached(
             "INSERT INTO message (message, conversation, seq, account, device, own, time_ms, kind, text, reply_to,
-                 digest, counts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (message) DO NOTHING",
+                 digest, counts, lifetime_s, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (message) DO NOTHING",
         )?
         .execute(params![
             new.message.as_bytes(),
@@ -80,6 +85,8 @@ pub(crate) fn insert(step: &mut Step<'_>, new: &New<'_>) -> Result<bool, Stop> {
             new.reply_to.as_ref().map(MessageId::as_bytes),
             new.digest,
             new.counts,
+            new.lifetime_s,
+            new.seq.and_then(|_| expiry::at_ms(new.time_ms, new.lifetime_s)),
         ])?;
     if inserted == 0 {
         return Ok(false);
@@ -129,7 +136,10 @@ pub(crate) fn set_seq(step: &mut Step<'_>, message: MessageId, seq: u64, time_ms
         return Ok(());
     }
     step.tx
-        .prepare_cached("UPDATE message SET seq = ?2, time_ms = ?3, state = 0, failure = NULL WHERE message = ?1")?
+        .prepare_cached(
+            "UPDATE message SET seq = ?2, time_ms = ?3, state = 0, failure = NULL, expires_ms = ?3 + lifetime_s * 1000
+             WHERE message = ?1",
+        )?
         .execute(params![message.as_bytes(), seq, time_ms])?;
     conversation::set_active(step.tx, found.conversation, time_ms)?;
     step.event(Event::MessageChanged { conversation: found.conversation, message });
@@ -141,8 +151,10 @@ pub(crate) fn set_seq(step: &mut Step<'_>, message: MessageId, seq: u64, time_ms
 pub(crate) fn fail(step: &mut Step<'_>, message: MessageId, why: &str) -> Done {
     let Some(found) = find(step.tx, message)? else { return Ok(()) };
     step.tx
-        .prepare_cached("UPDATE message SET state = 1, failure = ?2 WHERE message = ?1")?
-        .execute(params![message.as_bytes(), why])?;
+        .prepare_cached(
+            "UPDATE message SET state = 1, failure = ?2, expires_ms = ?3 + lifetime_s * 1000 WHERE message = ?1",
+        )?
+        .execute(params![message.as_bytes(), why, step.now_ms])?;
     step.event(Event::MessageChanged { conversation: found.conversation, message });
     step.event(Event::ConversationChanged { conversation: found.conversation });
     Ok(())
@@ -151,11 +163,20 @@ pub(crate) fn fail(step: &mut Step<'_>, message: MessageId, why: &str) -> Done {
 /// What somebody said, in the entry at hand.
 pub(crate) fn receive(step: &mut Step<'_>, entry: &Entry, content: &Content, bytes: &[u8]) -> Done {
     let conversation = entry.log.as_conversation();
+    let lifetime_s = content::lifetime_s(bytes);
+    let expires_ms = expiry::at_ms(entry.time_ms, lifetime_s);
     let (text, reply_to) = match content {
         Content::Text { text, reply_to } => (Some(text.as_str()), *reply_to),
         Content::Unknown => (None, None),
-        _ => return change::apply(step, conversation, entry.seq, entry.sender.account, entry.message_id, content),
+        _ => {
+            let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
+            return change::apply(step, at, entry.sender.account, entry.message_id, content, expires_ms);
+        }
     };
+    timer::seen(step, conversation, lifetime_s)?;
+    if expires_ms.is_some_and(|expires_ms| expires_ms <= step.now_ms) {
+        return Ok(());
+    }
     let new = New {
         message: entry.message_id,
         conversation,
@@ -167,6 +188,7 @@ pub(crate) fn receive(step: &mut Step<'_>, entry: &Entry, content: &Content, byt
         reply_to: quotable(step.tx, conversation, reply_to)?,
         digest: Some(content::digest(conversation, entry.sender.account, entry.message_id, bytes)),
         counts: entry.counts(),
+        lifetime_s,
     };
     if insert(step, &new)? {
         change::adopt_orphans(step, conversation, entry.message_id)
@@ -195,6 +217,7 @@ pub(crate) fn unreadable(step: &mut Step<'_>, entry: &Entry, why: &str) -> Done 
             reply_to: None,
             digest: None,
             counts: true,
+            lifetime_s: None,
         },
     )?;
     Ok(())
@@ -224,6 +247,7 @@ pub(crate) fn notice(
             reply_to: None,
             digest: None,
             counts: false,
+            lifetime_s: None,
         },
     )?;
     Ok(())
@@ -244,7 +268,7 @@ pub(crate) fn unplace_above(step: &Step<'_>, conversation: ConversationId, head:
     let device = step.me()?.sender.device;
     step.tx
         .prepare_cached(
-            "UPDATE message SET seq = ?3 WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind = 0",
+            "UPDATE message SET seq = ?3, expires_ms = NULL WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind = 0",
         )?
         .execute(params![conversation.as_bytes(), head, UNSENT, device.as_bytes()])?;
     Ok(())

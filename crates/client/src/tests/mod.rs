@@ -17,5 +17,6 @@ mod server_group_http;
 mod server_link;
 mod signing_in;
 mod talk;
+mod timer;
 mod types;
 mod world;

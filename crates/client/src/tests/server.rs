@@ -352,9 +352,14 @@ impl TestServer {
         let reply = match frame {
             ClientFrame::Hello { .. } => unreachable!("handled above"),
             ClientFrame::Append(append) => {
-                let Append { conversation, message_id, epoch, payload, silent, .. } = append;
+                let Append { conversation, message_id, epoch, payload, silent, expires_in_s } = append;
                 let body = Body::Message { payload, silent };
-                Some(placed(conversation, message_id, self.append(device, conversation, message_id, epoch, body)))
+                let result = self.append(device, conversation, message_id, epoch, body);
+                if let (Ok((seq, time_ms)), Some(seconds)) = (&result, expires_in_s) {
+                    let entries = &mut self.logs.get_mut(&conversation.into()).unwrap().entries;
+                    entries[*seq as usize - 1].as_mut().unwrap().expires_ms = time_ms + seconds * 1_000;
+                }
+                Some(placed(conversation, message_id, result))
             }
             ClientFrame::Commit(commit) => {
                 let (conversation, message_id) = (commit.conversation, commit.message_id);
@@ -432,7 +437,7 @@ impl TestServer {
         let reach = log.group.as_ref().map(|group| group.reach.get(&account).copied().unwrap_or((u64::MAX, Some(0))));
         let (from, to) = reach.unwrap_or((0, None));
         let to = to.unwrap_or(log.head());
-        let within = |entry: &&Entry| entry.seq >= from && entry.seq <= to;
+        let within = |entry: &&Entry| entry.seq >= from && entry.seq <= to && entry.expires_ms > self.now_ms;
         let rest: Vec<Entry> = log.entries.iter().skip(after as usize).flatten().filter(within).cloned().collect();
         let entries: Vec<Entry> = rest.iter().take(limit as usize).cloned().collect();
         let caught_up = entries.len() == rest.len();
@@ -539,7 +544,7 @@ impl TestServer {
             sender,
             commit_seq: if is_commit { seq } else { log.commit_seq },
             ordinal: log.ordinal,
-            expires_ms: self.now_ms + 1_000_000_000,
+            expires_ms: u64::MAX,
             body,
         };
         log.epoch += u64::from(is_commit);

@@ -5,7 +5,7 @@ use crate::chat_state::{self, Part};
 use crate::contact;
 use crate::conversation::{self, Row, Standing};
 use crate::group;
-use crate::message::pin;
+use crate::message::{pin, timer};
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, params};
 use tidings_proto::entry::ConversationKind;
@@ -65,6 +65,7 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
         marked_unread: kept.unread,
         draft: kept.draft,
         pins: pin::of(step.tx, conversation)?,
+        timer_s: timer::current(step.tx, conversation)?,
     })
 }
 

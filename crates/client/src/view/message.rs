@@ -17,8 +17,7 @@ const PAGE_MAX: u32 = 500;
 /// Characters of a quoted text.
 const QUOTE_MAX_CHARS: usize = 200;
 
-const COLUMNS: &str =
-    "message, conversation, seq, local, account, own, time_ms, kind, text, reply_to, edited, state, failure";
+const COLUMNS: &str = "message, conversation, seq, local, account, own, time_ms, kind, text, reply_to, edited, state, failure, expires_ms";
 
 /// As it stands in the database.
 struct Stored {
@@ -35,6 +34,7 @@ struct Stored {
     edited: bool,
     failed: bool,
     failure: Option<String>,
+    expires_ms: Option<u64>,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -52,6 +52,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         edited: row.get::<_, u64>(10)? > 0,
         failed: row.get(11)?,
         failure: row.get(12)?,
+        expires_ms: row.get(13)?,
     })
 }
 
@@ -119,6 +120,7 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
         failure: stored.failure,
         starred: !deleted && chat_state::is_starred(step.tx, stored.conversation, stored.message)?,
         pinned: pinned && !deleted,
+        expires_ms: stored.expires_ms,
         body,
     })
 }

@@ -106,6 +106,9 @@ pub struct Conversation {
     /// Messages that are pinned for everybody, pinned last first.
     #[serde(default)]
     pub pins: Vec<MessageId>,
+    /// How long what is said now stays, if not for good.
+    #[serde(default)]
+    pub timer_s: Option<u64>,
 }
 
 /// The last instant that a date in JavaScript can name.
@@ -151,6 +154,9 @@ pub struct Message {
     /// For everybody in the chat.
     #[serde(default)]
     pub pinned: bool,
+    /// When it disappears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +217,19 @@ pub enum Notice {
         editing: Option<Who>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         adding: Option<Who>,
+    },
+    Renamed {
+        by: Person,
+        name: Option<String>,
+    },
+    Described {
+        by: Person,
+        description: Option<String>,
+    },
+    /// How long what is said stays from there on; `None`: for good.
+    TimerSet {
+        by: Person,
+        seconds: Option<u64>,
     },
     /// The server passed on a change of the group that nobody was allowed to make: this device goes no further.
     Distrusted,

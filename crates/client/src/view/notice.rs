@@ -32,6 +32,9 @@ fn people(notice: &mut Notice) -> Vec<&mut Person> {
         Notice::GroupCreated { by: who }
         | Notice::Left { who }
         | Notice::JoinedByLink { who }
+        | Notice::Renamed { by: who, .. }
+        | Notice::Described { by: who, .. }
+        | Notice::TimerSet { by: who, .. }
         | Notice::RulesChanged { by: who, .. } => vec![who],
         Notice::Added { by, who } | Notice::Removed { by, who } => who.iter_mut().chain([by]).collect(),
         Notice::AdminsChanged { by, named, dismissed } => named.iter_mut().chain(dismissed).chain([by]).collect(),

@@ -9,6 +9,7 @@ mod join;
 mod leave;
 mod list;
 mod members;
+mod profile;
 mod requests;
 mod rules;
 mod whom;
@@ -60,6 +61,10 @@ enum What {
     Remove(members::Remove),
     /// Make somebody an admin, or no longer
     Admin(admin::Admin),
+    /// Change a group's name
+    Name(profile::Name),
+    /// Change a group's description
+    Describe(profile::Describe),
     /// Say who may post, edit the group's name, and add people
     Rules(rules::Rules),
     /// Remove somebody for good
@@ -91,6 +96,8 @@ impl Group {
             What::Add(it) => it.run(common).await,
             What::Remove(it) => it.run(common).await,
             What::Admin(it) => it.run(common).await,
+            What::Name(it) => it.run(common).await,
+            What::Describe(it) => it.run(common).await,
             What::Rules(it) => it.run(common).await,
             What::Ban(it) => it.run(common).await,
             What::Unban(it) => it.run(common).await,

@@ -82,10 +82,14 @@ CREATE TABLE message (
     -- 0 waits or is sent (the seq tells), 1 failed for good.
     state INTEGER NOT NULL DEFAULT 0,
     -- Why it failed, for people.
-    failure TEXT
+    failure TEXT,
+    -- How long it may be kept, and until when: that is known with its seq. NULL: for good.
+    lifetime_s INTEGER,
+    expires_ms INTEGER
 );
 CREATE UNIQUE INDEX message_id ON message (message);
 CREATE INDEX message_position ON message (conversation, seq, local);
+CREATE INDEX message_expires ON message (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE INDEX message_unread ON message (conversation, seq) WHERE counts = 1 AND own = 0;
 
 CREATE TABLE reaction (
@@ -106,8 +110,10 @@ CREATE TABLE orphan (
     account BLOB NOT NULL,
     message BLOB NOT NULL,
     content BLOB NOT NULL,
+    expires_ms INTEGER,
     PRIMARY KEY (conversation, target, seq)
 ) WITHOUT ROWID;
+CREATE INDEX orphan_expires ON orphan (expires_ms) WHERE expires_ms IS NOT NULL;
 
 -- message/pin.rs: messages that are pinned for everybody; `pinned` 0 remembers that one was taken off.
 CREATE TABLE pin (
@@ -137,6 +143,7 @@ CREATE INDEX chat_state_part ON chat_state (part, stamp_ms) WHERE value IS NOT N
 
 -- What is kept about a message goes with it.
 CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
+    DELETE FROM reaction WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
 END;
@@ -144,6 +151,15 @@ CREATE TRIGGER message_emptied AFTER UPDATE OF kind ON message WHEN new.kind = 1
     DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
 END;
+
+-- message/timer.rs: how long messages of a direct conversation stay; a group says it in its profile.
+CREATE TABLE timer (
+    conversation BLOB NOT NULL PRIMARY KEY,
+    -- NULL: for good.
+    seconds INTEGER,
+    -- Seq of the entry that said so, 0 where it was only seen in messages.
+    seq INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Own entries that were acknowledged above the cursor: it passes over them.
 CREATE TABLE ahead (
