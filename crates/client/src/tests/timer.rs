@@ -66,9 +66,9 @@ fn messages_disappear_at_their_time_with_all_that_hangs_on_them() {
     world.must(1, &reply);
     world.settle();
 
-    world.pass(59_000);
+    world.pass(30_000);
     assert_eq!(world.texts(0, conversation), ["stays", "goes too", "an answer"]);
-    world.pass(1_001);
+    world.pass(31_000);
     for who in 0..2 {
         assert_eq!(world.texts(who, conversation), ["stays", "an answer"]);
         let shown = world.messages(who, conversation);
