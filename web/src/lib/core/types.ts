@@ -40,7 +40,7 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
  */
 export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "set_group_profile": { group: Peer, name: string | null, description: string | null, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | { "set_timer": { of: Peer, seconds: number | null, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
 
@@ -79,7 +79,11 @@ marked_unread: boolean, draft: string | null,
 /**
  * Messages that are pinned for everybody, pinned last first.
  */
-pins: Array<MessageId>, };
+pins: Array<MessageId>, 
+/**
+ * How long what is said now stays, if not for good.
+ */
+timer_s: number | null, };
 
 /**
  * A conversation. For a direct one it follows from its two accounts, see [`ConversationId::direct`].
@@ -102,7 +106,7 @@ current: boolean, };
  */
 export type DeviceId = string;
 
-export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "logged_out": { reason: string, } };
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "message_removed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "logged_out": { reason: string, } };
 
 /**
  * What opens a backup file: its lock and its manifest.
@@ -226,7 +230,11 @@ failure?: string | null, starred: boolean,
 /**
  * For everybody in the chat.
  */
-pinned: boolean, };
+pinned: boolean, 
+/**
+ * When it disappears.
+ */
+expires_ms?: number | null, };
 
 /**
  * Made by the sending client, once per message (UUIDv7, RFC 9562). With the sending device it is the idempotency key.
@@ -242,7 +250,7 @@ export type MessageInfo = { message: MessageId,
  */
 members: Array<Seen>, };
 
-export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | "distrusted";
+export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
 
 /**
  * Whom a command is about.
