@@ -2,7 +2,6 @@
 
 use super::state::{Overlay, State};
 use crate::show::{line, plain, text, time};
-use crate::span::Span;
 use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -78,7 +77,7 @@ fn status_line(state: &State, now: &Now, width: usize) -> Line<'static> {
         parts.push("muted".into());
     }
     if let Some(seconds) = state.timer_s {
-        parts.push(format!("messages go after {}", Span(seconds)));
+        parts.push(format!("messages go after {}", crate::span::Span(seconds)));
     }
     if !state.member {
         parts.push("you are not in it any more".into());

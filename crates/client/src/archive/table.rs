@@ -41,6 +41,7 @@ pub(crate) const STATE: &[Table] = &[
         rule: Rule::Conversation,
     },
     Table { name: "group_profile", key: &["conversation"], skip: &[], rule: Rule::Newest(&["seq"]) },
+    Table { name: "timer", key: &["conversation"], skip: &[], rule: Rule::Newest(&["seq"]) },
     Table { name: "watermark", key: &["conversation", "account"], skip: &[], rule: Rule::Highest },
     Table { name: "invite_secret", key: &["conversation", "invite"], skip: &[], rule: Rule::Keep },
     Table { name: "pin", key: &["conversation", "message"], skip: &[], rule: Rule::Newest(&["seq"]) },

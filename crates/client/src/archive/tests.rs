@@ -120,9 +120,9 @@ fn every_table_is_archived_or_left_out_on_purpose() {
         // Secrets of this device, and what it alone has to do.
         "setting identity outbox own_commit job pending_welcome intent joining leaving mls_group mls_state ahead orphan",
         // Known again from the groups themselves.
-        "member group_rules watermark_move",
+        "member group_rules watermark_move gone revoked",
         // The archive's own.
-        "backup archive_chunk archive_dirty archive_garbage import import_chunk gone",
+        "backup archive_chunk archive_dirty archive_garbage import import_chunk deleted",
     ];
     let db = Db::open_memory().unwrap();
     let mut statement = db

@@ -107,7 +107,7 @@ fn conversation_came(step: &mut Step<'_>, conversation: ConversationId, is_new: 
 }
 
 fn is_gone(tx: &Connection, message: &[u8]) -> bool {
-    tx.prepare_cached("SELECT 1 FROM gone WHERE message = ?1")
+    tx.prepare_cached("SELECT 1 FROM deleted WHERE message = ?1")
         .and_then(|mut statement| statement.exists([message]))
         .unwrap_or(false)
 }

@@ -403,7 +403,7 @@ CREATE TABLE import_chunk (
 );
 
 -- Messages that were deleted here: an archive does not bring them back.
-CREATE TABLE gone (
+CREATE TABLE deleted (
     message BLOB NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
 
@@ -414,7 +414,7 @@ CREATE TRIGGER message_changed AFTER UPDATE ON message WHEN EXISTS (SELECT 1 FRO
     INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
 END;
 CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
-    INSERT OR IGNORE INTO gone (message) VALUES (old.message);
+    INSERT OR IGNORE INTO deleted (message) VALUES (old.message);
     INSERT OR IGNORE INTO archive_dirty (block) SELECT old.local >> 11 WHERE EXISTS (SELECT 1 FROM backup);
 END;
 CREATE TRIGGER reaction_added AFTER INSERT ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
