@@ -177,7 +177,7 @@ impl Register {
     /// The number is proved; this device has no keys yet.
     async fn go_on(&self, handle: &Handle, profile: &Profile, backup: Option<FoundBackup>) -> Result<(), Failure> {
         match (&self.ending, backup) {
-            (Ending::File(path), _) => self.from_file(handle, profile, path).await,
+            (Ending::File(path), _) => self.restore_file(handle, profile, path).await,
             (Ending::Restore, None) => Err(Failure::with(
                 format!("{} has no backup at this server", self.phone),
                 format!("Restore from a file with --from FILE, or start anew: tidings register {}", self.phone),
@@ -243,7 +243,7 @@ impl Register {
         }
     }
 
-    async fn from_file(&self, handle: &Handle, profile: &Profile, path: &Path) -> Result<(), Failure> {
+    async fn restore_file(&self, handle: &Handle, profile: &Profile, path: &Path) -> Result<(), Failure> {
         let mut source = Source::open(path)?;
         let secret = ask_for_secret("recovery code or passphrase").await?;
         let head = source.head.clone();
