@@ -16,7 +16,7 @@ impl World {
         self.conversations(who).into_iter().find(|row| row.conversation == of).unwrap()
     }
 
-    fn texts(&mut self, who: usize, of: ConversationId) -> Vec<String> {
+    fn said_in(&mut self, who: usize, of: ConversationId) -> Vec<String> {
         let texts = self.messages(who, of).into_iter().filter_map(|message| match message.body {
             Body::Text { text } => Some(text),
             _ => None,
@@ -55,7 +55,7 @@ fn messages_disappear_at_their_time_with_all_that_hangs_on_them() {
     for who in 0..2 {
         assert_eq!(world.chat(who, conversation).timer_s, Some(60));
         assert_eq!(world.timers_told(who, conversation), [Some(60)]);
-        assert_eq!(world.texts(who, conversation), ["stays", "goes"]);
+        assert_eq!(world.said_in(who, conversation), ["stays", "goes"]);
     }
     let back = world.peer(0);
     world.must(1, &Command::React { to: back.clone(), message: goes, emoji: Some("👍".into()) });
@@ -67,10 +67,10 @@ fn messages_disappear_at_their_time_with_all_that_hangs_on_them() {
     world.settle();
 
     world.pass(30_000);
-    assert_eq!(world.texts(0, conversation), ["stays", "goes too", "an answer"]);
+    assert_eq!(world.said_in(0, conversation), ["stays", "goes too", "an answer"]);
     world.pass(31_000);
     for who in 0..2 {
-        assert_eq!(world.texts(who, conversation), ["stays", "an answer"]);
+        assert_eq!(world.said_in(who, conversation), ["stays", "an answer"]);
         let shown = world.messages(who, conversation);
         assert!(shown.iter().all(|message| message.reply_to.is_none() && message.expires_ms.is_none()));
         let removed = Event::MessageRemoved { conversation, message: goes };
@@ -99,11 +99,11 @@ fn a_message_is_gone_for_those_who_were_away_and_nobody_wonders() {
     world.say(0, 1, "never read");
     world.settle();
     world.pass(31_000);
-    assert_eq!(world.texts(1, conversation), ["hello"], "without a server");
+    assert_eq!(world.said_in(1, conversation), ["hello"], "without a server");
     world.set_online(1, true);
     world.settle();
     for who in 0..2 {
-        assert_eq!(world.texts(who, conversation), ["hello"]);
+        assert_eq!(world.said_in(who, conversation), ["hello"]);
         assert!(!world.notices(who, conversation).contains(&Notice::HistoryMissing));
         assert_eq!(world.conversations(who)[0].unread, u64::from(who == 1));
     }
@@ -139,10 +139,10 @@ fn a_group_tells_its_timer_and_name_as_its_rules_allow() {
             .into_iter()
             .any(|notice| matches!(notice, Notice::Renamed { name: Some(name), .. } if name == "Film"));
         assert!(renamed);
-        assert_eq!(world.texts(who, group), ["goes"]);
+        assert_eq!(world.said_in(who, group), ["goes"]);
     }
     world.pass(60_001);
-    assert_eq!(world.texts(1, group), Vec::<String>::new());
+    assert_eq!(world.said_in(1, group), Vec::<String>::new());
     let same = Command::SetGroupProfile { group: of.clone(), name: Some("Film".into()), description: None };
     assert_eq!(world.must(0, &same), Reply::Done);
     assert!(world.ask(0, Command::SetGroupProfile { group: of, name: Some(" ".into()), description: None }).is_err());
@@ -158,10 +158,10 @@ fn spans_beyond_the_limits_are_refused_and_notes_to_oneself_can_go_too() {
     world.must(0, &Command::Send { to: Peer::Me, text: "note".into(), reply_to: None });
     world.settle();
     let conversation = world.conversation(0).conversation;
-    assert_eq!(world.texts(0, conversation), ["note"]);
+    assert_eq!(world.said_in(0, conversation), ["note"]);
     world.crash(0);
     world.pass(30_001);
-    assert_eq!(world.texts(0, conversation), Vec::<String>::new());
+    assert_eq!(world.said_in(0, conversation), Vec::<String>::new());
 }
 
 #[test]
