@@ -429,7 +429,9 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
     async fn append(&mut self, sender: Sender, append: Append) -> Result<()> {
         self.outbox.credit(1);
         let (conversation, message_id) = (append.conversation, append.message_id);
-        self.wait_for_rate(sender).await;
+        if !self.wait_for_rate(sender).await {
+            return Ok(());
+        }
         let reply = Reply::Session(self.outbox.clone());
         match append::append(&self.server, sender, append, reply).await {
             Ok(Some(Sent { seq, time_ms })) => {
@@ -446,12 +448,14 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         self.outbox.pusher().answer(Outgoing::refused(conversation, message_id, error), 1);
     }
 
-    /// A device that sends too much is read more slowly; nothing of it is lost.
-    async fn wait_for_rate(&self, sender: Sender) {
-        while let Err(error) = self.server.rates.appends_per_device.take(*sender.device.as_bytes()) {
+    /// A device that sends too much is read more slowly; nothing of it is lost. False: the connection is closed, and what
+    /// was sent on it must not overtake what the device sends again on the next one.
+    async fn wait_for_rate(&self, sender: Sender) -> bool {
+        loop {
             if self.outbox.is_closed() {
-                return;
+                return false;
             }
+            let Err(error) = self.server.rates.appends_per_device.take(*sender.device.as_bytes()) else { return true };
             self.server.metrics.count_shed("rate");
             let wait_ms = error.retry_after_ms.unwrap_or(FLOOD_PAUSE_MS).clamp(1, CLOSE_GRACE_MS);
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
@@ -461,7 +465,9 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
     async fn commit(&mut self, sender: Sender, commit: Commit) -> Result<()> {
         self.outbox.credit(1);
         let (conversation, message_id) = (commit.conversation, commit.message_id);
-        self.wait_for_rate(sender).await;
+        if !self.wait_for_rate(sender).await {
+            return Ok(());
+        }
         let answer = match commit::commit(&self.server, sender, commit).await {
             Ok(sent) => Outgoing::Appended { conversation, message_id, seq: sent.seq, time_ms: sent.time_ms },
             Err(error) => Outgoing::refused(conversation, message_id, error),
