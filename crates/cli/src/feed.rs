@@ -3,7 +3,7 @@
 
 use crate::driver::{Handle, News};
 use crate::failure::Failure;
-use crate::show::plain;
+use crate::show::{plain, time};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,6 +33,8 @@ pub enum Item {
     Conversation { conversation: plain::Conversation },
     /// Somebody writes, or stopped.
     Typing { conversation: String, account: String, on: bool },
+    /// Somebody whose chat is open on this device came or went; nothing of both: not known any more, or not shared.
+    Presence { account: String, online: bool, last_seen: Option<String> },
     /// Somebody asks an admin of a group to be let in.
     JoinRequested { conversation: String, account: String },
     /// `offline`, `connecting`, `catching_up` or `live`.
@@ -56,7 +58,11 @@ impl Item {
             Self::Typing { conversation, .. }
             | Self::MessageRemoved { conversation, .. }
             | Self::JoinRequested { conversation, .. } => Some(conversation),
-            Self::Connection { .. } | Self::CaughtUp | Self::Missed | Self::LoggedOut { .. } => None,
+            Self::Presence { .. }
+            | Self::Connection { .. }
+            | Self::CaughtUp
+            | Self::Missed
+            | Self::LoggedOut { .. } => None,
         }
     }
 }
@@ -154,6 +160,16 @@ impl Feed {
             Event::Typing { conversation, account, on } => {
                 let (conversation, account) = (conversation.to_string(), account.to_string());
                 vec![(Item::Typing { conversation, account, on }, None)]
+            }
+            Event::PresenceChanged { account } => {
+                let rows = conversations(handle).await?;
+                let now = rows.iter().find(|row| row.account == Some(account)).and_then(|row| row.presence);
+                let item = Item::Presence {
+                    account: account.to_string(),
+                    online: now.is_some_and(|presence| presence.online),
+                    last_seen: now.and_then(|presence| presence.last_seen_ms).map(time::rfc3339),
+                };
+                vec![(item, None)]
             }
             Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, None)],
             // For the person at the terminal who waits for it.

@@ -93,6 +93,8 @@ enum Command {
     Delete(command::delete::Delete),
     /// Show who has a message of yours, and who has read it
     Info(command::info::Info),
+    /// Find messages by their words, on this device
+    Search(command::search::Search),
     /// Star a message, to find it again
     Star(command::star::Star),
     /// Print the starred messages
@@ -113,6 +115,8 @@ enum Command {
     Draft(command::draft::Draft),
     /// Compare safety numbers with somebody
     Verify(command::verify::Verify),
+    /// What others see of you: online, last seen, read receipts
+    Privacy(command::privacy::Privacy),
     /// Receive nothing more from somebody
     Block(command::block::Block),
     /// Receive from somebody again
@@ -170,6 +174,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Edit(it) => it.run(&common).await,
             Command::Delete(it) => it.run(&common).await,
             Command::Info(it) => it.run(&common).await,
+            Command::Search(it) => it.run(&common).await,
             Command::Star(it) => it.run(&common).await,
             Command::Starred(it) => it.run(&common).await,
             Command::Pin(it) => it.run(&common).await,
@@ -180,6 +185,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Timer(it) => it.run(&common).await,
             Command::Draft(it) => it.run(&common).await,
             Command::Verify(it) => it.run(&common).await,
+            Command::Privacy(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,
             Command::Status(it) => it.run(&common).await,

@@ -126,7 +126,11 @@ pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, answer: Answer) -> Don
 pub(crate) fn wipe(step: &mut Step<'_>, why: &str) -> Done {
     let tables: Vec<String> = step
         .tx
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
+        .prepare(
+            // The shadow tables of the full-text index are its own business.
+            "SELECT name FROM pragma_table_list
+             WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite_%'",
+        )?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for table in tables {
@@ -162,6 +166,9 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         | Purpose::AskToJoin { reply }
         | Purpose::JoinRequests { reply }
         | Purpose::RefuseRequest { reply }
+        | Purpose::Privacy { reply, .. }
+        | Purpose::SetPrivacy { reply, .. }
+        | Purpose::Presence { reply }
         | Purpose::Watermarks { reply, .. } => Some(reply),
         Purpose::Backup(ref ask) => ask.reply(),
         _ => None,

@@ -28,6 +28,7 @@ use crate::memory::{Memory, Purpose};
 use crate::message::expiry;
 use crate::outbox;
 use crate::perform::perform;
+use crate::presence;
 use crate::receipt;
 use crate::rejoin;
 use crate::session;
@@ -203,7 +204,10 @@ fn heard(step: &mut Step<'_>, frame: ServerFrame) -> Done {
         ServerFrame::Receipts { conversation, watermarks } => {
             watermarks.iter().try_for_each(|watermark| receipt::watermark(step, conversation, watermark))
         }
-        ServerFrame::Presence(_) => Ok(()),
+        ServerFrame::Presence(presence) => {
+            presence::heard(step, presence);
+            Ok(())
+        }
         ServerFrame::Signal { conversation, sender, payload } => {
             signal::received(step, conversation, sender, payload.as_slice())
         }
@@ -296,6 +300,11 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         }
         Purpose::Backup(ask) => backup::answered(step, ask, answer),
         Purpose::Import(ask) => import::answered(step, ask, answer),
+        Purpose::Privacy { reply, wanted } => presence::privacy::answered(step, reply, wanted, answer),
+        Purpose::SetPrivacy { reply, last_seen, read_receipts } => {
+            presence::privacy::was_set(step, reply, last_seen, read_receipts, answer)
+        }
+        Purpose::Presence { reply } => presence::privacy::presence_answered(step, reply, answer),
         Purpose::Lookups { phones } => {
             let ready = contact::looked_up_many(step, &phones, answer)?;
             ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
@@ -332,6 +341,7 @@ fn finish(step: &mut Step<'_>) -> Done {
         catch_up::pump(step)?;
         outbox::pump(step)?;
         receipt::flush(step);
+        presence::flush(step);
         session::tell(step)?;
     }
     let wake_at_ms = session::wake_at_ms(step)?.into_iter().chain(link::wait::wake_at_ms(step.mem)).min();

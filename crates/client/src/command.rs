@@ -4,6 +4,7 @@
 use crate::view;
 use serde::{Deserialize, Serialize};
 use tidings_proto::group::{InviteKey, Who};
+use tidings_proto::http::Audience;
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 use tidings_proto::payload::Payload;
 
@@ -288,6 +289,30 @@ pub enum Command {
         of: Peer,
         seconds: Option<u64>,
     },
+    /// The person looks at this chat now, or at the app without one: shows them as online, and lets [`Event`] tell of the
+    /// person in it. Holds for a while ([`LOOK_LIFETIME_MS`]): say it again every [`LOOK_RENEW_MS`]. → `Reply::Done`
+    ///
+    /// [`Event`]: crate::Event::PresenceChanged
+    /// [`LOOK_LIFETIME_MS`]: crate::event::LOOK_LIFETIME_MS
+    /// [`LOOK_RENEW_MS`]: crate::event::LOOK_RENEW_MS
+    OpenChat {
+        of: Option<Peer>,
+    },
+    /// Not any more: it was closed, or is out of sight. → `Reply::Done`
+    CloseChat {
+        of: Option<Peer>,
+    },
+    /// Asks the server once how somebody is. → `Reply::Presence`
+    Presence {
+        who: Peer,
+    },
+    /// What one shares of oneself, and so sees of others. → `Reply::Privacy`
+    Privacy,
+    /// What is absent stays as it is. → `Reply::Privacy`
+    SetPrivacy {
+        last_seen: Option<Audience>,
+        read_receipts: Option<bool>,
+    },
 
     /// → `Reply::Status`
     Status,
@@ -297,6 +322,26 @@ pub enum Command {
     Messages {
         of: Peer,
         before: Option<view::Position>,
+        limit: u32,
+    },
+    /// What follows after a place: with [`Command::MessagesAround`], to go on from a message that was found. Ascending.
+    /// → `Reply::Messages`
+    MessagesAfter {
+        of: Peer,
+        after: view::Position,
+        limit: u32,
+    },
+    /// The message and what stands around it, half of `limit` on either side. Ascending. → `Reply::Messages`
+    MessagesAround {
+        message: MessageId,
+        limit: u32,
+    },
+    /// In the texts that this device has, of one conversation or of all: messages in which all words occur, or words that
+    /// begin like them. Ascending by time; the newest `limit` before the message `before`, or of all. → `Reply::Messages`
+    Search {
+        text: String,
+        of: Option<Peer>,
+        before: Option<MessageId>,
         limit: u32,
     },
     /// → `Reply::Message`
@@ -367,6 +412,14 @@ pub enum Reply {
         key: InviteKey,
     },
     JoinRequested,
+    /// `None`: not known, or not shared.
+    Presence(Option<view::Presence>),
+    Privacy {
+        /// Online and last seen.
+        last_seen: Audience,
+        /// Whether others see what one has read.
+        read_receipts: bool,
+    },
     JoinRequests(Vec<view::JoinRequest>),
     MessageInfo(view::MessageInfo),
     Status(view::Status),

@@ -256,8 +256,13 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::Unblock { who }
         | Command::SafetyNumber { who }
         | Command::MarkVerified { who }
+        | Command::Presence { who }
         | Command::Resolve { who } => Some(who),
         Command::Messages { of, .. }
+        | Command::OpenChat { of: Some(of) }
+        | Command::CloseChat { of: Some(of) }
+        | Command::MessagesAfter { of, .. }
+        | Command::Search { of: Some(of), .. }
         | Command::Starred { of: Some(of) }
         | Command::Pinned { of }
         | Command::Mute { of, .. }

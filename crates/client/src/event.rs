@@ -37,6 +37,10 @@ pub enum Event {
         account: AccountId,
         on: bool,
     },
+    /// Somebody whose chat is on the screen came or went, or it is not known any more: [`crate::view::Conversation::presence`].
+    PresenceChanged {
+        account: AccountId,
+    },
     /// Somebody asks an admin of a group to be let in.
     JoinRequested {
         conversation: ConversationId,
@@ -82,6 +86,11 @@ pub enum Transfer {
 
 /// How long a typing signal holds without another one.
 pub const TYPING_LIFETIME_MS: u64 = 6_000;
+
+/// How long a chat counts as looked at without another [`crate::Command::OpenChat`]; to be said again every
+/// [`LOOK_RENEW_MS`].
+pub const LOOK_LIFETIME_MS: u64 = 30_000;
+pub const LOOK_RENEW_MS: u64 = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -9,9 +9,11 @@ use crate::group::claim::Claims;
 use crate::io::{CallId, HttpBody, Method};
 use crate::link::wait::Waiting;
 use crate::mls::Mls;
+use crate::presence::Screen;
+use crate::presence::privacy::Wanted;
 use std::collections::{BTreeMap, VecDeque};
 use tidings_proto::entry::Sender;
-use tidings_proto::http::ClaimedPackage;
+use tidings_proto::http::{Audience, ClaimedPackage};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 
 #[derive(Default)]
@@ -33,6 +35,7 @@ pub(crate) struct Memory {
     /// This device shows a code, and waits to be linked.
     pub link: Option<Waiting>,
     pub backup: backup::State,
+    pub screen: Screen,
 }
 
 /// This device.
@@ -214,6 +217,18 @@ pub(crate) enum Purpose {
     },
     Backup(backup::Ask),
     Import(import::Ask),
+    Privacy {
+        reply: CallId,
+        wanted: Wanted,
+    },
+    SetPrivacy {
+        reply: CallId,
+        last_seen: Audience,
+        read_receipts: bool,
+    },
+    Presence {
+        reply: CallId,
+    },
     /// Whose numbers are they? Then go on with the commands that wait for them.
     Lookups {
         phones: Vec<String>,

@@ -14,7 +14,10 @@ use crate::group;
 use crate::io::CallId;
 use crate::link;
 use crate::message::timer;
+use crate::presence;
+use crate::presence::privacy::Wanted;
 use crate::receipt;
+use crate::search;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
 use crate::view;
@@ -51,6 +54,19 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
             Ok(Some(Reply::Message(message)))
         }
         Command::MessageInfo { message } => view::info::ask(step, id, message),
+        Command::OpenChat { of: None } => presence::open(step, None).map(|()| Some(Reply::Done)),
+        Command::CloseChat { of: None } => {
+            presence::close(step, None);
+            Ok(Some(Reply::Done))
+        }
+        Command::Privacy => presence::privacy::ask(step, id, Wanted::default()).map(|()| None),
+        Command::SetPrivacy { last_seen, read_receipts } => {
+            presence::privacy::ask(step, id, Wanted { last_seen, read_receipts }).map(|()| None)
+        }
+        Command::MessagesAround { message, limit } => {
+            Ok(Some(Reply::Messages(view::message::around(step, message, limit)?)))
+        }
+        Command::Search { text, of: None, before, limit } => search::search(step, &text, None, before, limit).map(Some),
         Command::Star { message, on } => chat_state::command::star(step, message, on).map(Some),
         Command::Starred { of: None } => view::kept::starred(step, None).map(Some),
         Command::Pin { message, on } => compose::pin(step, message, on).map(Some),
@@ -108,6 +124,21 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
             }
             Reply::Messages(view::message::page(step, conversation, before, limit)?)
         }
+        Command::OpenChat { .. } => {
+            presence::open(step, Some(with))?;
+            Reply::Done
+        }
+        Command::CloseChat { .. } => {
+            presence::close(step, Some(conversation));
+            Reply::Done
+        }
+        Command::Presence { .. } => {
+            return presence::privacy::ask_presence(step, id, person()?).map(|()| None);
+        }
+        Command::MessagesAfter { after, limit, .. } => {
+            Reply::Messages(view::message::after(step, conversation, after, limit)?)
+        }
+        Command::Search { text, before, limit, .. } => search::search(step, &text, Some(conversation), before, limit)?,
         Command::Starred { .. } => view::kept::starred(step, Some(conversation))?,
         Command::Pinned { .. } => view::kept::pinned(step, conversation)?,
         Command::Mute { until_ms, .. } => chat_state::command::mute(step, with, until_ms)?,
@@ -141,6 +172,9 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Conversations
         | Command::Message { .. }
         | Command::MessageInfo { .. }
+        | Command::Privacy
+        | Command::SetPrivacy { .. }
+        | Command::MessagesAround { .. }
         | Command::Star { .. }
         | Command::Pin { .. }
         | Command::CreateGroup { .. }

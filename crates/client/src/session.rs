@@ -18,6 +18,7 @@ use crate::job::{self, Kind};
 use crate::memory::{Line, Memory};
 use crate::message::expiry;
 use crate::outbox;
+use crate::presence;
 use crate::receipt;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
@@ -252,6 +253,7 @@ pub(crate) fn wake_at_ms(step: &Step<'_>) -> Result<Option<u64>, Stop> {
         job::next_try_ms(step.tx, step.now_ms)?,
         outbox::next_try_ms(step)?.filter(|_| up),
         expiry::next_ms(step.tx)?,
+        presence::next_ms(step.mem).filter(|_| up),
     ];
     Ok(rest.into_iter().flatten().chain(line).min())
 }

@@ -3,7 +3,8 @@
 //!
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
 //! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`],
-//!   [`status`], [`kept`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
+//!   [`status`], [`kept`],
+//!   [`presence`], [`search`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
 mod conversations;
 mod events;
@@ -13,8 +14,10 @@ mod kept;
 mod messages;
 mod openapi;
 mod people;
+mod presence;
 mod problem;
 mod profile;
+mod search;
 mod status;
 mod token;
 
@@ -113,7 +116,9 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
     OpenApiRouter::new()
         .merge(messages::routes())
         .merge(conversations::routes())
+        .merge(presence::routes())
         .merge(kept::routes())
+        .merge(search::routes())
         .merge(groups::routes())
         .merge(profile::routes())
         .merge(people::routes())

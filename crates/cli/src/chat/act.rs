@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::show::time::now_ms;
 use crate::show::{group, info, line, text};
 use jiff::tz::TimeZone;
+use tidings_client::view::Message;
 use tidings_client::{Command, Reply};
 use tidings_proto::id::MessageId;
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ pub enum About {
     Done(&'static str),
     MessageInfo,
     Pins,
+    Search,
     Group,
     Invite,
 }
@@ -39,6 +41,9 @@ pub async fn ask(handle: &Handle, mut asked: mpsc::Receiver<(About, Command)>, a
     }
     std::future::pending::<()>().await;
 }
+
+/// Messages that a search in the chat shows.
+const SEARCH_MAX: u32 = 50;
 
 impl Chat<'_> {
     pub(super) async fn act(&mut self, typed: Typed) -> Result<(), Failure> {
@@ -74,6 +79,10 @@ impl Chat<'_> {
                     ),
                     Typed::Archive => {
                         done("Archived, until a new message comes.", Command::Archive { of: to, on: true })
+                    }
+                    Typed::Search { words } => {
+                        let limit = SEARCH_MAX;
+                        (About::Search, Command::Search { text: words, of: Some(to), before: None, limit })
                     }
                     Typed::Pins => (About::Pins, Command::Pinned { of: to }),
                     Typed::Group => (About::Group, Command::GroupInfo { group: to }),
@@ -139,11 +148,8 @@ impl Chat<'_> {
             (About::MessageInfo, Ok(Reply::MessageInfo(found))) => {
                 self.state.show(info::human(&found, &TimeZone::system()).join("\n"));
             }
-            (About::Pins, Ok(Reply::Messages(pins))) => {
-                let zone = TimeZone::system();
-                let rows: Vec<String> = pins.iter().map(|it| line::message(it, &zone)).collect();
-                self.state.show(if rows.is_empty() { "Nothing is pinned here.".into() } else { rows.join("\n") });
-            }
+            (About::Search, Ok(Reply::Messages(found))) => self.show_messages(&found, "Nothing was found."),
+            (About::Pins, Ok(Reply::Messages(pins))) => self.show_messages(&pins, "Nothing is pinned here."),
             (About::Group, Ok(Reply::Group(found))) => {
                 self.state.show(group::human(&found, None, &TimeZone::system()).join("\n"));
             }
@@ -156,5 +162,11 @@ impl Chat<'_> {
             (_, Ok(other)) => return Err(crate::command::unexpected(&other)),
         }
         self.load_row().await.map(drop)
+    }
+
+    fn show_messages(&mut self, messages: &[Message], nothing: &str) {
+        let zone = TimeZone::system();
+        let rows: Vec<String> = messages.iter().map(|it| line::message(it, &zone)).collect();
+        self.state.show(if rows.is_empty() { nothing.to_owned() } else { rows.join("\n") });
     }
 }

@@ -1,7 +1,7 @@
 //! How the chat looks: messages, one line of state, one line of input. Fits any size, down to a few columns.
 
 use super::state::{Overlay, State};
-use crate::show::{line, plain, text, time};
+use crate::show::{line, plain, presence, text, time};
 use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -67,6 +67,7 @@ fn draw_overlay(frame: &mut Frame, area: Rect, overlay: &Overlay) {
 fn status_line(state: &State, now: &Now, width: usize) -> Line<'static> {
     let style = Style::new().add_modifier(Modifier::REVERSED);
     let mut parts = vec![text::line(&state.title)];
+    parts.extend(presence::human(state.presence, now.ms, &now.zone));
     if state.verified {
         parts.push("verified".into());
     }

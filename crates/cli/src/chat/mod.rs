@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use screen::Screen;
 use state::State;
 use std::time::Duration;
+use tidings_client::event::LOOK_RENEW_MS;
 use tidings_client::view::{Message, Position};
 use tidings_client::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::entry::ConversationKind;
@@ -51,6 +52,8 @@ pub struct Chat<'a> {
     state: State,
     /// Questions that may take a while run on their own and answer here.
     questions: mpsc::Sender<(About, Command)>,
+    /// When the core was last told that somebody looks at the chat.
+    looked_ms: Option<u64>,
     /// When the other person was last told that something is being written.
     typing_told_ms: Option<u64>,
 }
@@ -87,9 +90,13 @@ pub async fn run(handle: &Handle, who: &Target) -> Result<(), Failure> {
             Some(answer) = answered.recv() => chat.on_answer(answer).await?,
             () = &mut asking => {}
             () = &mut stop => break Ok(()),
-            _ = redraw.tick() => chat.stop_typing_if_idle().await?,
+            _ = redraw.tick() => {
+                chat.look().await?;
+                chat.stop_typing_if_idle().await?;
+            }
         }
     };
+    chat.look_away().await?;
     chat.keep_draft().await?;
     ended
 }
@@ -107,7 +114,7 @@ impl<'a> Chat<'a> {
         };
         let connection = crate::command::status(handle).await?.connection;
         let state = State::new(conversation, account, who.to_string(), connection);
-        let mut chat = Self { handle, peer, state, questions, typing_told_ms: None };
+        let mut chat = Self { handle, peer, state, questions, looked_ms: None, typing_told_ms: None };
         let unread = chat.load_row().await?;
         chat.take_up_draft().await?;
         chat.load_newest().await?;
@@ -137,6 +144,26 @@ impl<'a> Chat<'a> {
             self.handle.call(Command::MarkRead { to: self.peer.clone(), up_to }).await?;
         }
         Ok(())
+    }
+
+    /// While the terminal has the person's eyes, others see them online.
+    async fn look(&mut self) -> Result<(), Failure> {
+        if !self.state.focused {
+            return self.look_away().await;
+        }
+        let now = now_ms();
+        if self.looked_ms.is_some_and(|looked| now.saturating_sub(looked) < LOOK_RENEW_MS) {
+            return Ok(());
+        }
+        self.looked_ms = Some(now);
+        self.handle.ask(Command::OpenChat { of: Some(self.peer.clone()) }).await.map(drop)
+    }
+
+    async fn look_away(&mut self) -> Result<(), Failure> {
+        match self.looked_ms.take() {
+            Some(_) => self.handle.ask(Command::CloseChat { of: Some(self.peer.clone()) }).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     async fn take_up_draft(&mut self) -> Result<(), Failure> {
@@ -184,6 +211,7 @@ impl<'a> Chat<'a> {
                     {
                         self.state.typing(account, on, now_ms());
                     }
+                    Event::PresenceChanged { account } if self.state.peer == Some(account) => row = true,
                     Event::Connection { state } => self.state.connection = state,
                     Event::LoggedOut { reason } => return Err(logged_out(&reason)),
                     _ => {}

@@ -40,6 +40,9 @@ pub enum Typed {
         on: bool,
     },
     Pins,
+    Search {
+        words: String,
+    },
     /// For ever without a span.
     Mute {
         span: Option<Span>,
@@ -72,6 +75,7 @@ pub const HELP: &str = "\
 /info 12           who has a message of yours, and who has read it
 /star 12           to find it again; /unstar 12
 /pin 12            pin it for everybody here; /unpin 12; /pins shows them
+/search words      find messages in this chat
 /mute              let nothing ring; /mute 8h for a while; /unmute
 /timer 1d          let messages disappear after a day; /timer off
 /archive           out of sight until a new message comes; /unread to come back
@@ -113,6 +117,8 @@ pub fn parse(line: &str) -> Result<Typed, String> {
         "pin" | "unpin" => number(rest)
             .map(|number| Typed::Pin { number, on: verb == "pin" })
             .ok_or_else(|| format!("Write: /{verb} 12")),
+        "search" | "find" if !rest.is_empty() => Ok(Typed::Search { words: rest.to_owned() }),
+        "search" | "find" => Err("Write: /search words".into()),
         "pins" => Ok(Typed::Pins),
         "mute" if rest.is_empty() => Ok(Typed::Mute { span: None }),
         "mute" => rest
@@ -191,6 +197,7 @@ mod tests {
             ("/delete", "/delete 12"),
             ("/info", "/info 12"),
             ("/unpin", "/unpin 12"),
+            ("/search", "/search words"),
             ("/mute long", "/mute 8h"),
             ("/timer", "/timer 1d"),
             ("/add 0612", "/add +31"),

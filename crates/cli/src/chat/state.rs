@@ -4,7 +4,7 @@ use super::line_edit::LineEdit;
 use crate::show::text;
 use std::collections::HashMap;
 use tidings_client::event::{Connection, TYPING_LIFETIME_MS};
-use tidings_client::view::{Conversation, Message, Position};
+use tidings_client::view::{Conversation, Message, Position, Presence};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
 /// How long a notice stands.
@@ -20,6 +20,8 @@ pub struct State {
     pub verified: bool,
     pub muted: bool,
     pub timer_s: Option<u64>,
+    /// Of the other person, while that is known.
+    pub presence: Option<Presence>,
     pub connection: Connection,
     /// Ascending.
     pub messages: Vec<Message>,
@@ -64,6 +66,7 @@ impl State {
             verified: false,
             muted: false,
             timer_s: None,
+            presence: None,
             connection,
             messages: Vec::new(),
             complete: false,
@@ -88,6 +91,7 @@ impl State {
         self.verified = row.verified;
         self.muted = row.muted_until_ms.is_some();
         self.timer_s = row.timer_s;
+        self.presence = row.presence;
         self.member = row.member;
     }
 

@@ -128,6 +128,7 @@ fn human(item: &Item, shown: &Option<Message>, zone: &TimeZone) -> Option<String
         (Item::JoinRequested { conversation, account }, _) => {
             Some(format!("({account} asks to be let into a group: tidings group approve {conversation} {account})"))
         }
+        (Item::Presence { account, online: true, .. }, _) => Some(format!("({account} is online)")),
         (Item::Connection { state }, _) => Some(format!("({})", state.replace('_', " "))),
         (Item::Missed, _) => Some("(some events were missed; `tidings history` shows everything)".into()),
         _ => None,

@@ -6,6 +6,7 @@ pub mod line;
 pub mod me;
 pub mod out;
 pub mod plain;
+pub mod presence;
 pub mod qr;
 pub mod text;
 pub mod time;

@@ -1,4 +1,4 @@
-//! What one keeps about chats: stars, pins, mutes, archives, drafts.
+//! What one keeps about chats: stars, pins, mutes, archives, drafts; and how one finds things again.
 
 use crate::agent::Agent;
 use crate::terminal::Terminal;
@@ -60,7 +60,9 @@ fn a_chat_keeps_what_was_not_sent() {
     anna.shows("⚑ pinned");
     anna.type_in(&format!("/star {number}\r"));
     anna.shows("★ starred");
-    anna.type_in("/mute\r");
+    anna.type_in("/search this\r");
+    anna.shows("any key");
+    anna.type_in("q/mute\r");
     anna.shows("Muted");
     anna.type_in("/unmute\r");
     anna.type_in("half a sen");
@@ -117,4 +119,26 @@ fn messages_can_disappear_and_groups_can_be_renamed() {
     world.ok(ANNA, &["group", "create", "Cinema", BRAM]);
     world.ok(ANNA, &["group", "name", "Cinema", "Film club"]);
     until("Bram knows", || world.ok(BRAM, &["list"]).contains("Film club"));
+}
+
+#[test]
+fn what_was_said_is_found_again_on_this_device() {
+    let world = World::with_two();
+    world.ok(ANNA, &["send", BRAM, "Candles for the Café"]);
+    world.ok(ANNA, &["send", BRAM, "我们明天在北京见面"]);
+    world.ok(ANNA, &["send", "me", "candles: 12"]);
+    assert!(world.ok(ANNA, &["search", "cafe"]).contains("Candles for the Café"));
+    assert_eq!(world.json(ANNA, &["search", "candle"]).len(), 2);
+    assert_eq!(world.json(ANNA, &["search", "candle", "--in", "me"]).len(), 1);
+    world.json(BRAM, &["history", ANNA]);
+    assert_eq!(world.json(BRAM, &["search", "北京"]).len(), 1);
+    assert!(world.ok(BRAM, &["search", "matches"]).contains("Nothing was found"));
+
+    let agent = Agent::start(&world, ANNA);
+    let page = agent.ask("GET", "/v1/search?text=candle&limit=1", None).json();
+    assert_eq!(page["messages"][0]["text"], "candles: 12");
+    let before = page["before"].as_str().expect("there is more");
+    let page = agent.ask("GET", &format!("/v1/search?text=candle&before={before}"), None).json();
+    assert_eq!((page["messages"][0]["text"].as_str(), &page["before"]), (Some("Candles for the Café"), &json!(null)));
+    assert_eq!(agent.ask("GET", "/v1/search", None).status, 400);
 }

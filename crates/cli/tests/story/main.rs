@@ -13,6 +13,7 @@ mod group_invite;
 mod help;
 mod kept;
 mod picture;
+mod presence;
 mod svg;
 mod talk;
 mod terminal;

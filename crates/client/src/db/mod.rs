@@ -5,12 +5,13 @@
 //! * One process has the file. The lock is taken at the opening and kept: two writers would fork the MLS state.
 //! * A commit is on the disk when it returns (`synchronous=FULL`), and deleted rows are overwritten
 //!   (`secure_delete`): forward secrecy is only worth something if used keys are gone.
-//! * [`schema`] has the tables, as numbered migrations.
+//! * [`schema`] has the tables, as numbered migrations. `words`: what the full-text index holds of a message.
 //!
 //! A copy of the file is no backup: an MLS state that runs again from an older point repeats keys. Who restores logs in
 //! again as a new device.
 
 pub mod schema;
+pub(crate) mod words;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -92,6 +93,7 @@ impl Db {
              PRAGMA secure_delete = ON;
              PRAGMA foreign_keys = ON;",
         )?;
+        words::register(&connection)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection })
     }

@@ -3,6 +3,7 @@
 use super::server_backup::TestBackups;
 use super::server_group::TestGroup;
 use super::server_link::TestLink;
+use super::server_presence::TestPresence;
 use crate::io::{HttpBody, HttpOutcome, HttpRequest, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +30,7 @@ pub struct TestServer {
     pub out: VecDeque<(ConnectionId, ServerFrame)>,
     pub links: BTreeMap<LinkId, TestLink>,
     next: u64,
+    pub presence: TestPresence,
     /// The next appends are refused with this.
     pub refuse: VecDeque<Code>,
     pub backups: TestBackups,
@@ -211,6 +213,7 @@ impl TestServer {
                 }
                 Ok(vec![])
             }
+            (_, ["me", "privacy"]) | (_, ["accounts", _, "presence"]) => self.presence_http(device, request, path),
             other => panic!("the test server knows no {other:?}"),
         }
     }
@@ -339,6 +342,7 @@ impl TestServer {
     }
 
     pub fn disconnect(&mut self, connection: ConnectionId) {
+        self.end_looks(connection);
         self.connections.remove(&connection);
         self.out.retain(|(other, _)| *other != connection);
     }
@@ -379,7 +383,11 @@ impl TestServer {
                 self.tell(conversation, Some(device), &frame);
                 None
             }
-            ClientFrame::Active { .. } | ClientFrame::Watch { .. } => None,
+            ClientFrame::Active { on } => {
+                self.look(connection, account, on);
+                None
+            }
+            ClientFrame::Watch { account: of, on } => self.watch(connection, account, of, on),
             ClientFrame::Ping { nonce } => Some(ServerFrame::Pong { nonce }),
         };
         self.out.extend(reply.map(|reply| (connection, reply)));

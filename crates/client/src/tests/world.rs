@@ -442,7 +442,11 @@ fn copy_db(from: &Db) -> Db {
     let to = Db::open_memory().unwrap();
     let from = from.connection();
     let mut tables =
-        from.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
+        // The full-text index makes itself again.
+        from.prepare(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'",
+        )
+        .unwrap();
     let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     for table in tables {
         let mut rows = from.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();

@@ -6,6 +6,7 @@ use crate::contact;
 use crate::conversation::{self, Row, Standing};
 use crate::group;
 use crate::message::{pin, timer};
+use crate::presence;
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, params};
 use tidings_proto::entry::ConversationKind;
@@ -59,6 +60,7 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
         last: message::last(step, conversation)?,
         blocked: contact.as_ref().is_some_and(|contact| contact.blocked),
         verified: contact.as_ref().is_some_and(|contact| contact.verified),
+        presence: account.and_then(|account| presence::of(step.mem, account)),
         pinned: kept.pinned,
         archived: kept.archived,
         muted_until_ms: kept.muted_until_ms,

@@ -6,6 +6,7 @@ use super::{Body, Message, Position, Quote, Reaction, Tick};
 use crate::chat_state;
 use crate::content::Content;
 use crate::db::schema::UNSENT;
+use crate::error::ClientError;
 use crate::message::{Kind, pin};
 use crate::receipt;
 use crate::step::{Step, Stop};
@@ -90,6 +91,44 @@ pub(crate) fn page(
         .collect::<Result<_, _>>()?;
     stored.reverse();
     stored.into_iter().map(|stored| show(step, stored)).collect()
+}
+
+/// Ascending; what follows.
+pub(crate) fn after(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    after: Position,
+    limit: u32,
+) -> Result<Vec<Message>, Stop> {
+    let stored: Vec<Stored> = step
+        .tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) > (?2, ?3)
+             ORDER BY seq, local LIMIT ?4"
+        ))?
+        .query_map(
+            params![
+                conversation.as_bytes(),
+                i64::try_from(after.seq).unwrap_or(UNSENT),
+                i64::try_from(after.local).unwrap_or(i64::MAX),
+                limit.min(PAGE_MAX)
+            ],
+            read,
+        )?
+        .collect::<Result<_, _>>()?;
+    stored.into_iter().map(|stored| show(step, stored)).collect()
+}
+
+/// Ascending; the message with what stands before and after it.
+pub(crate) fn around(step: &Step<'_>, message: MessageId, limit: u32) -> Result<Vec<Message>, Stop> {
+    let middle = one(step, message)?.ok_or(ClientError::NoSuchMessage)?;
+    let (conversation, position) = (middle.conversation, middle.position);
+    let later = after(step, conversation, position, limit.min(PAGE_MAX) / 2)?;
+    let room = limit.min(PAGE_MAX).saturating_sub(later.len() as u32 + 1);
+    let mut messages = page(step, conversation, Some(position), room)?;
+    messages.push(middle);
+    messages.extend(later);
+    Ok(messages)
 }
 
 fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {

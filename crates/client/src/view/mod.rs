@@ -90,6 +90,9 @@ pub struct Conversation {
     pub last: Option<Message>,
     pub blocked: bool,
     pub verified: bool,
+    /// Of the other person of a direct conversation, while its chat is on the screen; absent if not known or not shared.
+    #[serde(default)]
+    pub presence: Option<Presence>,
     /// At the top of one's own list.
     #[serde(default)]
     pub pinned: bool,
@@ -109,6 +112,15 @@ pub struct Conversation {
     /// How long what is said now stays, if not for good.
     #[serde(default)]
     pub timer_s: Option<u64>,
+}
+
+/// Whether somebody is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Presence {
+    pub online: bool,
+    /// By the server's clock.
+    pub last_seen_ms: Option<u64>,
 }
 
 /// The last instant that a date in JavaScript can name.

@@ -7,6 +7,11 @@
 export type AccountId = string;
 
 /**
+ * Whom something is shared with.
+ */
+export type Audience = "everyone" | "contacts" | "nobody";
+
+/**
  * The account's backup, as this device makes it.
  */
 export type Backup = { 
@@ -64,6 +69,10 @@ member: boolean,
  * The other person's number, if they told it and the server confirms it.
  */
 phone: string | null, unread: number, last: Message | null, blocked: boolean, verified: boolean, 
+/**
+ * Of the other person of a direct conversation, while its chat is on the screen; absent if not known or not shared.
+ */
+presence: Presence | null, 
 /**
  * At the top of one's own list.
  */
@@ -275,6 +284,15 @@ seq: number,
  */
 local: number, };
 
+/**
+ * Whether somebody is there.
+ */
+export type Presence = { online: boolean, 
+/**
+ * By the server's clock.
+ */
+last_seen_ms: number | null, };
+
 export type Quote = { message: MessageId, sender: AccountId, 
 /**
  * The beginning of the text, if it is here.
@@ -287,7 +305,15 @@ export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_
 /**
  * Messages so far, of about so many.
  */
-done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "presence": Presence | null } | { "privacy": { 
+/**
+ * Online and last seen.
+ */
+last_seen: Audience, 
+/**
+ * Whether others see what one has read.
+ */
+read_receipts: boolean, } } | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
 
 /**
  * What the person keeps.

@@ -144,6 +144,7 @@ CREATE INDEX chat_state_part ON chat_state (part, stamp_ms) WHERE value IS NOT N
 -- What is kept about a message goes with it.
 CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
     DELETE FROM reaction WHERE conversation = old.conversation AND message = old.message;
+    DELETE FROM search WHERE rowid = old.local;
     DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
 END;
@@ -160,6 +161,20 @@ CREATE TABLE timer (
     -- Seq of the entry that said so, 0 where it was only seen in messages.
     seq INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- search.rs: the words of messages, by message.local. Triggers keep it in step, whoever changes a message. What is deleted
+-- leaves no trace in it. Combining marks belong to words; how words are folded: db/words.rs.
+CREATE VIRTUAL TABLE search USING fts5 (
+    words, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+);
+INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER search_added AFTER INSERT ON message WHEN message_words(new.kind, new.text) IS NOT NULL BEGIN
+    INSERT INTO search (rowid, words) VALUES (new.local, message_words(new.kind, new.text));
+END;
+CREATE TRIGGER search_changed AFTER UPDATE OF kind, text ON message BEGIN
+    DELETE FROM search WHERE rowid = old.local;
+    INSERT INTO search (rowid, words) SELECT new.local, message_words(new.kind, new.text)
+        WHERE message_words(new.kind, new.text) IS NOT NULL;
+END;
 
 -- Own entries that were acknowledged above the cursor: it passes over them.
 CREATE TABLE ahead (
