@@ -39,6 +39,7 @@ fn a_picture_shows_both_sides_of_a_chat() {
     bram.shows("Only the two of us");
     anna.shows("can read this. ✓✓");
     bram.type_in("That is the id");
+    bram.shows("That is the id");
     anna.shows("writes…");
 
     let sides = [("Anna", anna.screen()), ("Bram", bram.screen())];

@@ -109,8 +109,12 @@ fn without_read_receipts_nobody_sees_what_was_read_but_ones_own_count_goes_down(
     let ticks = |who, with| world.json(who, &["history", with])[0]["tick"].clone();
     assert_eq!(ticks(ANNA, BRAM), "delivered");
     assert_eq!(world.json(BRAM, &["history", ANNA])[1]["tick"], "delivered", "one does not see theirs either");
-    // Switched on again, the present state shows.
+    // Switched on again, what is read from then on shows.
     world.ok(BRAM, &["privacy", "--read-receipts", "on"]);
+    world.ok(ANNA, &["send", BRAM, "and now?", "--wait", "sent"]);
+    world.ok(BRAM, &["history", ANNA, "--mark-read"]);
     until("Anna sees it", || ticks(ANNA, BRAM) == "read");
+    world.ok(BRAM, &["send", ANNA, "seen again", "--wait", "delivered"]);
+    world.ok(ANNA, &["history", BRAM, "--mark-read"]);
     until("Bram sees it", || world.json(BRAM, &["history", ANNA])[1]["tick"] == "read");
 }
