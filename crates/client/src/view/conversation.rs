@@ -16,14 +16,16 @@ const SELF_CHAT_TITLE: &str = "Notes to yourself";
 /// Of a group whose profile did not come yet.
 const GROUP_TITLE: &str = "Group";
 
-/// Pinned first, then most recently active first.
+/// Pinned first, then most recently active first. A group that this device is not in yet is shown for its history, which a
+/// backup brought.
 pub(crate) fn list(step: &Step<'_>) -> Result<Vec<Conversation>, Stop> {
     let rows: Vec<ConversationId> = step
         .tx
         .prepare_cached(
             "SELECT c.conversation FROM conversation c
              LEFT JOIN chat_state p ON p.conversation = c.conversation AND p.part = ?1 AND p.message = x''
-             WHERE c.account IS NOT NULL OR (c.kind = 1 AND c.joined = 1)
+             WHERE c.account IS NOT NULL OR (c.kind = 1 AND (c.joined = 1
+                 OR EXISTS (SELECT 1 FROM message m WHERE m.conversation = c.conversation)))
              ORDER BY p.value IS NULL, p.value DESC, c.active_ms DESC, c.conversation",
         )?
         .query_map([Part::Pin as u8], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
