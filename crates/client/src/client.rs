@@ -283,6 +283,7 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::WelcomeInfo { conversation, commit } => group::welcome::answered(step, conversation, commit, answer),
         Purpose::GroupClaim { conversation, account } => group::claim::answered(step, conversation, account, answer),
         Purpose::Leave { conversation } => group::leave::posted(step, conversation, answer),
+        Purpose::Leavers { conversation } => group::leave::told(step, conversation, answer),
         Purpose::InvitePreview { reply, conversation, secret } => {
             group::join::previewed(step, reply, conversation, &secret, answer)
         }
@@ -369,9 +370,10 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         }
         (Kind::Create, Some(conversation)) => create::run(step, conversation),
         (Kind::Rejoin, Some(conversation)) => rejoin::run(step, conversation),
-        (Kind::Group | Kind::Welcome | Kind::Profile, Some(_)) if !up => Ok(()),
+        (Kind::Group | Kind::Welcome | Kind::Profile | Kind::Leavers, Some(_)) if !up => Ok(()),
         (Kind::Group, Some(conversation)) => group::work::run(step, conversation),
         (Kind::Welcome, Some(conversation)) => group::welcome::run(step, conversation),
+        (Kind::Leavers, Some(conversation)) => group::leave::run(step, conversation),
         (Kind::Profile, Some(conversation)) => group::profile::run(step, conversation),
         _ => Ok(()),
     }

@@ -175,7 +175,8 @@ pub enum Command {
         members: Vec<Peer>,
     },
     /// → `Reply::Done` once it is in the log, as with all changes of a group; they are durable, and done again and again
-    /// until they are settled. Who has no device at all is named in the error; the others are added.
+    /// until they are settled. Who has no device or no account is named in the error; the others
+    /// are added.
     AddMembers {
         group: Peer,
         members: Vec<Peer>,

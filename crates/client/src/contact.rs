@@ -203,8 +203,13 @@ pub(crate) fn looked_up_many(
     let mut again = ready;
     for phone in phones.iter().filter(|phone| !found.matches.iter().any(|known| known.phone == **phone)) {
         let (hopeless, rest) = again.into_iter().partition(|(_, command)| names(command, std::slice::from_ref(phone)));
-        refuse(step, hopeless, &ClientError::NoSuchPerson { phone: phone.clone() });
         again = rest;
+        for (id, command) in hopeless {
+            match group::command::without(step, id, command, phone) {
+                Ok(others) => again.push((id, others)),
+                Err(error) => step.reply(id, Err(error)),
+            }
+        }
     }
     Ok(again)
 }

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Welcome,
     /// group/profile.rs: say how a group presents itself. Subject: conversation.
     Profile,
+    /// group/leave.rs: ask who left before this device came in. Subject: conversation.
+    Leavers,
     /// rejoin.rs: come into the group by external commit. Subject: conversation.
     Rejoin,
 }
@@ -44,6 +46,7 @@ impl Kind {
             Self::Group => "group",
             Self::Welcome => "welcome",
             Self::Profile => "profile",
+            Self::Leavers => "leavers",
         }
     }
 
@@ -59,6 +62,7 @@ impl Kind {
             Self::Group,
             Self::Welcome,
             Self::Profile,
+            Self::Leavers,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }
@@ -97,6 +101,11 @@ pub(crate) fn attempts(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<u3
         .query_row(params![kind.name(), subject], |row| row.get(0))
         .optional()?
         .unwrap_or(0))
+}
+
+/// Whether there is one of this kind that was never tried in vain.
+pub(crate) fn is_fresh(tx: &Connection, kind: Kind) -> Result<bool, Stop> {
+    Ok(tx.prepare_cached("SELECT 1 FROM job WHERE kind = ?1 AND attempts = 0")?.exists([kind.name()])?)
 }
 
 pub(crate) fn exists(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<bool, Stop> {

@@ -195,6 +195,10 @@ pub(crate) enum Purpose {
     Leave {
         conversation: ConversationId,
     },
+    /// Who left before this device came in.
+    Leavers {
+        conversation: ConversationId,
+    },
     InvitePreview {
         reply: CallId,
         conversation: ConversationId,
@@ -277,6 +281,8 @@ pub(crate) struct Groups {
     pub claims: BTreeMap<ConversationId, Claims>,
     /// People whom an intent cannot add, for they have no device.
     pub left_out: BTreeMap<i64, Vec<AccountId>>,
+    /// Numbers that a command named and nobody has.
+    pub unknown: BTreeMap<CallId, Vec<String>>,
     /// Who waits to come in by a link.
     pub joining: BTreeMap<ConversationId, Vec<CallId>>,
 }

@@ -282,8 +282,13 @@ fn stale(step: &mut Step<'_>, refused: &Refused) -> Done {
     }
     match (refused.epoch, row.epoch) {
         (Some(theirs), Some(ours)) if theirs != ours => rejoin::want(step, conversation),
-        // It has caught up meanwhile: the next try names the right epoch.
-        _ => retry(step, refused.message_id, refused.retry_after_ms),
+        // It has caught up meanwhile: the next try names the right epoch. Or somebody left before this device came in.
+        _ => {
+            if refused.code == Code::CommitFirst && !group::work::is_due(step, conversation)? {
+                group::leave::ask_who(step, conversation)?;
+            }
+            retry(step, refused.message_id, refused.retry_after_ms)
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 use crate::catch_up;
 use crate::contact;
 use crate::event::{Connection, Event};
+use crate::group;
 use crate::http::token;
 use crate::io::Output;
 use crate::job::{self, Kind};
@@ -212,7 +213,11 @@ pub(crate) fn goodbye(step: &mut Step<'_>, code: Code, detail: &str, retry_after
 /// At the end of an input: says what people see of the connection.
 pub(crate) fn tell(step: &mut Step<'_>) -> Done {
     let caught_up = step.mem.session.is_up() && catch_up::is_idle(&step.mem.logs);
-    if caught_up && let Some(now_ms) = step.mem.session.plan_now_ms.take() {
+    let entering = step.mem.session.plan_now_ms.is_some() && group::welcome::is_entering(step)?;
+    if caught_up
+        && !entering
+        && let Some(now_ms) = step.mem.session.plan_now_ms.take()
+    {
         setting::put(step.tx, Setting::SinceMs, now_ms)?;
         step.event(Event::CaughtUp);
     }

@@ -237,6 +237,12 @@ bodies! {
         pub proof: LeaveProof,
     }
 
+    /// `GET /v1/conversations/{id}/leave`: 200. Those who left and still have leaves, for a member's device that came in
+    /// after they had gone: the next commit has to show it.
+    pub struct Leavers {
+        pub left: Vec<LeaveProof>,
+    }
+
     /// `POST /v1/conversations/{id}/join`: 200 with [`InvitePreview`]. What a link leads to.
     pub struct Join {
         pub proof: JoinProof,

@@ -50,6 +50,30 @@ pub(crate) fn people(command: &Command) -> &[Peer] {
     }
 }
 
+/// Nobody has this number: the others that a command names are taken, and the reply says who is missing.
+pub(crate) fn without(
+    step: &mut Step<'_>,
+    id: CallId,
+    mut command: Command,
+    phone: &str,
+) -> Result<Command, ClientError> {
+    let unknown = step.mem.groups.unknown.entry(id).or_default();
+    unknown.push(phone.to_owned());
+    let all = unknown.join(", ");
+    if let Command::CreateGroup { members, .. }
+    | Command::AddMembers { members, .. }
+    | Command::RemoveMembers { members, .. } = &mut command
+    {
+        let named = |peer: &Peer| matches!(peer, Peer::Phone(other) if contact::normalize_phone(other).is_ok_and(|other| other == phone));
+        members.retain(|peer| !named(peer));
+        if !members.is_empty() {
+            return Ok(command);
+        }
+    }
+    step.mem.groups.unknown.remove(&id);
+    Err(ClientError::NoSuchPerson { phone: all })
+}
+
 /// `None`: the reply comes later.
 pub(crate) fn perform(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Option<Reply>, Stop> {
     step.me()?;

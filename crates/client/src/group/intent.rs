@@ -98,8 +98,10 @@ pub(crate) fn finish(
     let left_out = step.mem.groups.left_out.remove(&row.id).unwrap_or_default();
     step.mem.groups.claims.remove(&conversation);
     let Some(reply) = step.mem.groups.replies.remove(&row.id) else { return Ok(()) };
+    let unknown = step.mem.groups.unknown.remove(&reply).unwrap_or_default();
     let result = match result {
-        Ok(()) if !left_out.is_empty() => Err(without_device(&left_out)),
+        Ok(()) if !left_out.is_empty() => Err(without_device(&left_out, &unknown)),
+        Ok(()) if !unknown.is_empty() => Err(ClientError::NoSuchPerson { phone: unknown.join(", ") }),
         Ok(()) => Ok(reply_to(step.tx, conversation, &row.intent)?),
         Err(error) => Err(error),
     };
@@ -107,8 +109,8 @@ pub(crate) fn finish(
     Ok(())
 }
 
-fn without_device(accounts: &[AccountId]) -> ClientError {
-    let names: Vec<String> = accounts.iter().map(AccountId::to_string).collect();
+fn without_device(accounts: &[AccountId], unknown: &[String]) -> ClientError {
+    let names: Vec<String> = accounts.iter().map(AccountId::to_string).chain(unknown.iter().cloned()).collect();
     ClientError::Refused {
         code: Code::NoDevice,
         detail: format!("without a device that could be added: {}", names.join(", ")),

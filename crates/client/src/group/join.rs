@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::http::{self, Answer, Failure};
 use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
+use crate::outbox;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use crate::view;
@@ -56,6 +57,11 @@ pub(crate) fn previewed(
         return http::ask(step, Purpose::AskToJoin { reply }, Method::Post, path, http::json(&Join { proof }));
     }
     conversation::ensure(step, conversation, None)?;
+    if conversation::find(step.tx, conversation)?.is_some_and(|row| row.epoch.is_some()) {
+        // A welcome was faster.
+        step.reply(reply, Ok(Reply::Conversation { conversation, account: None }));
+        return Ok(());
+    }
     if !preview.member {
         step.tx
             .prepare_cached("INSERT OR REPLACE INTO joining (conversation, secret) VALUES (?1, ?2)")?
@@ -154,6 +160,12 @@ pub(crate) fn entered(step: &mut Step<'_>, conversation: ConversationId) -> Done
     settle(step, conversation, None)?;
     if by_link {
         super::profile::request(step, conversation)?;
+        // Nobody there added this person, so nobody knows how they are called.
+        conversation::set_profile_told(step.tx, conversation, false)?;
+        if let Some(row) = conversation::find(step.tx, conversation)? {
+            outbox::queue_profile(step, &row)?;
+        }
     }
+    super::leave::ask_who(step, conversation)?;
     work::want(step, conversation)
 }

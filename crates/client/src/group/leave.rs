@@ -10,7 +10,7 @@ use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::http::{self, Answer, Failure};
-use crate::io::Method;
+use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
 use crate::memory::Purpose;
 use crate::outbox;
@@ -22,7 +22,7 @@ use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 use tidings_proto::entry::{Entry, Sender};
 use tidings_proto::group::LeaveProof;
-use tidings_proto::http::{PostLeave, Posted};
+use tidings_proto::http::{Leavers, PostLeave, Posted};
 use tidings_proto::id::{AccountId, ConversationId, DeviceId};
 use tidings_proto::problem::{Code, Next};
 
@@ -46,18 +46,27 @@ pub(crate) fn seen(step: &mut Step<'_>, conversation: ConversationId, entry: &En
         tracing::warn!(%conversation, seq = entry.seq, "somebody is said to have left who did not say so");
         return Ok(());
     }
-    step.tx
-        .prepare_cached(
-            "INSERT OR REPLACE INTO leaving (conversation, account, device, signature) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            conversation.as_bytes(),
-            who.as_bytes(),
-            proof.sender.device.as_bytes(),
-            proof.signature.as_slice()
-        ])?;
+    note(step.tx, conversation, proof)?;
     member::remove(step.tx, conversation, who)?;
     notice::say(step, at, who, &Notice::Left { who: Person::nameless(who) })?;
+    tidy_later(step, conversation)
+}
+
+fn note(tx: &Connection, conversation: ConversationId, proof: &LeaveProof) -> Done {
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO leaving (conversation, account, device, signature) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        conversation.as_bytes(),
+        proof.sender.account.as_bytes(),
+        proof.sender.device.as_bytes(),
+        proof.signature.as_slice()
+    ])?;
+    Ok(())
+}
+
+/// Somebody takes out who left; this device does if nobody else was faster.
+fn tidy_later(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     let own = step.me()?.sender.account;
     let admin = member::rules(step.tx, conversation)?.is_some_and(|rules| rules.is_admin(own));
     let wait_ms = if admin { ADMIN_WAIT_MS } else { MEMBER_WAIT_MS };
@@ -65,11 +74,50 @@ pub(crate) fn seen(step: &mut Step<'_>, conversation: ConversationId, entry: &En
     job::add_at(step.tx, Kind::Group, conversation.as_bytes(), at_ms)
 }
 
+/// This device came in by itself, or is told that somebody left of whom it does not know: their word may stand before
+/// its part of the log.
+pub(crate) fn ask_who(step: &Step<'_>, conversation: ConversationId) -> Done {
+    job::add_at(step.tx, Kind::Leavers, conversation.as_bytes(), 0)
+}
+
+/// The job's next step.
+pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    let purpose = Purpose::Leavers { conversation };
+    if step.mem.requests.is_open(|open| *open == purpose) {
+        return Ok(());
+    }
+    http::ask(step, purpose, Method::Get, format!("/v1/conversations/{conversation}/leave"), HttpBody::Empty)
+}
+
+pub(crate) fn told(step: &mut Step<'_>, conversation: ConversationId, answer: Answer) -> Done {
+    let subject = conversation.as_bytes();
+    let told = match http::read::<Leavers>(answer) {
+        Ok(told) => told,
+        Err(failure) if failure.may_pass() => {
+            return job::later(step, Kind::Leavers, subject, failure.retry_after_ms());
+        }
+        Err(_) => return job::done(step.tx, Kind::Leavers, subject),
+    };
+    job::done(step.tx, Kind::Leavers, subject)?;
+    // A device that is not in it (any more) asks again when it is.
+    let in_group = conversation::find(step.tx, conversation)?.is_some_and(|row| row.epoch.is_some());
+    for proof in told.left.iter().filter(|_| in_group) {
+        if step.mls()?.verifies_leave(step.tx, conversation, proof)? {
+            note(step.tx, conversation, proof)?;
+            member::remove(step.tx, conversation, proof.sender.account)?;
+            step.event(Event::ConversationChanged { conversation });
+            tidy_later(step, conversation)?;
+        }
+    }
+    Ok(())
+}
+
 /// This account is not in the group any more. What was said stays.
 pub(crate) fn out(step: &mut Step<'_>, at: At, standing: Standing) -> Done {
     let conversation = at.conversation;
     own_commit::delete(step.tx, conversation)?;
     job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
+    job::done(step.tx, Kind::Leavers, conversation.as_bytes())?;
     step.mem.logs.hold(conversation.into(), None);
     step.mls()?.delete(step.tx, conversation)?;
     conversation::set_epoch(step.tx, conversation, None)?;
@@ -78,7 +126,9 @@ pub(crate) fn out(step: &mut Step<'_>, at: At, standing: Standing) -> Done {
     let own = step.me()?.sender.account;
     member::remove(step.tx, conversation, own)?;
     let why = "you are not in this group any more";
-    outbox::fail_all(step, conversation, &Failure::new(Code::Forbidden, why))?;
+    let failure = Failure::new(Code::Forbidden, why);
+    super::join::settle(step, conversation, Some(&failure))?;
+    outbox::fail_all(step, conversation, &failure)?;
     intent::fail_all(step, conversation, &ClientError::NotAllowed { why: why.into() })?;
     step.event(Event::ConversationChanged { conversation });
     Ok(())

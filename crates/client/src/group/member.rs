@@ -91,12 +91,12 @@ pub(crate) fn remove(tx: &Connection, conversation: ConversationId, account: Acc
     Ok(())
 }
 
-/// Who is in it longest, except this account and those without a device.
+/// Who is in it longest, except this account; somebody without a device only if there is nobody else.
 pub(crate) fn heir(tx: &Connection, conversation: ConversationId, own: AccountId) -> Result<Option<AccountId>, Stop> {
     Ok(tx
         .prepare_cached(
-            "SELECT account FROM member WHERE conversation = ?1 AND account <> ?2 AND away = 0
-             ORDER BY since_seq, account LIMIT 1",
+            "SELECT account FROM member WHERE conversation = ?1 AND account <> ?2
+             ORDER BY away, since_seq, account LIMIT 1",
         )?
         .query_row([conversation.as_bytes(), own.as_bytes()], |row| Ok(AccountId::from_bytes(row.get(0)?)))
         .optional()?)

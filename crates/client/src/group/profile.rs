@@ -2,6 +2,8 @@
 //!
 //! Whoever adds people says it again right after the commit, for they cannot read what was said before. Whoever came by
 //! a link asks for it, and the members answer, each after a random wait that grows with the group, unless somebody did.
+//! What somebody says who may not edit it holds only until somebody says it who may: those do not stay silent because
+//! another one has answered.
 
 use super::member;
 use super::notice::{self, At};
@@ -71,8 +73,7 @@ pub(crate) fn put(step: &mut Step<'_>, at: At, by: AccountId, profile: &Profile)
             notices(step, at, by, &before, profile)?;
         }
     }
-    // Somebody answered.
-    job::done(step.tx, Kind::Profile, conversation.as_bytes())
+    Ok(())
 }
 
 /// Each thing that is another one now.
@@ -166,11 +167,20 @@ pub(crate) fn change(step: &mut Step<'_>, with: With, edit: impl FnOnce(&mut Pro
 pub(crate) fn told(step: &mut Step<'_>, at: At, by: AccountId, profile: &Profile) -> Done {
     let At { conversation, seq, .. } = at;
     let Some(rules) = member::rules(step.tx, conversation)? else { return Ok(()) };
-    // Who may only repeat it may do that.
-    let repeated = find(step.tx, conversation)?.is_some_and(|known| known == *profile);
-    let unknown = find(step.tx, conversation)?.is_none();
-    if rules.allows(rules.editing, by) || repeated || unknown {
-        return put(step, at, by, profile);
+    if rules.allows(rules.editing, by) {
+        put(step, at, by, profile)?;
+        // Somebody answered.
+        return job::done(step.tx, Kind::Profile, conversation.as_bytes());
+    }
+    let known = find(step.tx, conversation)?;
+    // Who may only repeat it may do that. Whoever knows nothing yet takes their word until somebody says it who counts.
+    if known.as_ref().is_none_or(|known| known == profile) {
+        if known.is_none() {
+            put(step, At { seq: 0, ..at }, by, profile)?;
+        }
+        let own = step.me()?.sender.account;
+        let counts = rules.allows(rules.editing, own);
+        return if counts { Ok(()) } else { job::done(step.tx, Kind::Profile, conversation.as_bytes()) };
     }
     tracing::info!(%conversation, seq, "somebody who may not tells a profile of the group");
     Ok(())

@@ -5,7 +5,7 @@
 //! comes in by external commit, if it is a member at all.
 
 use super::notice::{self, At};
-use super::{member, work};
+use super::{join, member, work};
 use crate::conversation::{self, Row, Standing};
 use crate::event::Event;
 use crate::http::{self, Answer};
@@ -54,6 +54,11 @@ pub(crate) fn want(step: &Step<'_>, conversation: ConversationId) -> Done {
         return Ok(());
     }
     job::add(step.tx, Kind::Welcome, conversation.as_bytes(), None)
+}
+
+/// Whether this device is on its way into a group that it was added to, and had no bad luck with it yet.
+pub(crate) fn is_entering(step: &Step<'_>) -> Result<bool, Stop> {
+    Ok(job::is_fresh(step.tx, Kind::Welcome)?)
 }
 
 struct Pending {
@@ -167,5 +172,6 @@ pub(crate) fn entered(step: &mut Step<'_>, conversation: ConversationId, epoch: 
     step.mem.logs.hold(conversation.into(), None);
     step.mem.logs.behind(conversation.into(), 0);
     step.event(Event::ConversationChanged { conversation });
+    join::settle(step, conversation, None)?;
     work::want(step, conversation)
 }

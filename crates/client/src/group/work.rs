@@ -324,6 +324,11 @@ pub(crate) fn settled(step: &mut Step<'_>, conversation: ConversationId, commit:
     for row in intent::of_commit(step.tx, conversation, commit)? {
         if matches!(row.intent, Intent::Create { .. } | Intent::Add { .. }) {
             profile::say(step, conversation)?;
+            let rules = member::rules(step.tx, conversation)?.unwrap_or_default();
+            if !rules.allows(rules.editing, step.me()?.sender.account) {
+                // For the new people this one's word is a hint: somebody who may edit it answers too.
+                profile::request(step, conversation)?;
+            }
         }
         intent::finish(step, conversation, &row, Ok(()))?;
     }

@@ -433,3 +433,24 @@ fn notes_to_oneself_stay_with_oneself() {
     assert_eq!(world.conversation(0).title, "Notes to yourself");
     assert_eq!(world.shown(0), ["buy milk"]);
 }
+
+#[test]
+fn who_comes_by_a_link_after_somebody_left_takes_their_devices_out() {
+    let mut world = World::signed_in(3);
+    let group = world.make_group(&[1]);
+    let (token, _) = world.invite(group, false);
+    world.set_online(0, false);
+    world.must(1, &Command::Leave { group: to(group) });
+    world.settle();
+    // The word of who left stands before this one's part of the log, and nobody else is there.
+    world.must(2, &Command::JoinByInvite { token });
+    world.settle();
+    let hello = world.tell(2, group, "hello");
+    world.settle();
+    assert_eq!(world.tick_of(2, hello), Some(Tick::Sent));
+    assert_eq!(world.titles(2, group), 2);
+    world.set_online(0, true);
+    world.settle();
+    assert_eq!(world.seen(0, group).last().unwrap(), "hello");
+    assert_eq!(world.titles(0, group), 2);
+}

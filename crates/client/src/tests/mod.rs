@@ -8,6 +8,7 @@ mod faults;
 mod group_faults;
 mod groups;
 mod heal;
+mod newcomers;
 mod people;
 mod presence;
 mod receipt;

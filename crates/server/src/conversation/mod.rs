@@ -31,7 +31,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(commit::post))
         .routes(routes!(group_info::get, group_info::post))
         .routes(routes!(group::members::put))
-        .routes(routes!(group::leave::post))
+        .routes(routes!(group::leave::post, group::leave::get))
         .routes(routes!(group::join::post))
         .routes(routes!(group::request::get, group::request::post))
         .routes(routes!(group::request::delete))

@@ -8,7 +8,7 @@ use reqwest::Method;
 use tidings_proto::entry::{Body, Entry};
 use tidings_proto::frame::{ClientFrame, Commit, Refused, ServerFrame};
 use tidings_proto::group::{GroupRules, Who};
-use tidings_proto::http::{Conversations, Create, Created, GroupInfo, PostLeave, Posted, PutMembers};
+use tidings_proto::http::{Conversations, Create, Created, GroupInfo, Leavers, PostLeave, Posted, PutMembers};
 use tidings_proto::id::ConversationId;
 use tidings_proto::problem::Code;
 use tidings_server::public_group::PublicState;
@@ -210,12 +210,17 @@ async fn who_leaves_is_gone_at_once_and_is_taken_out_before_anything_is_said() {
     let update = c.mls.commit(group, Intent::default());
     assert_eq!(code(post(&world, &c.person, &update).await), Code::CommitFirst);
     c.mls.drop_pending();
+    // Who came in since finds it here.
+    let leavers: Leavers = world.get(&c.person, &path).await.unwrap();
+    assert_eq!(leavers.left, [proof.clone()]);
+    assert_eq!(code(world.get::<Leavers>(&b.person, &path).await), Code::NotFound);
     let mut remove = c.mls.commit(group, Intent { remove: vec![b.person.sender], ..Intent::default() });
     assert_eq!(code(post(&world, &c.person, &remove).await), Code::Forbidden, "C is no admin, and shows no proof");
     remove.change.left = vec![proof];
     assert_eq!(post(&world, &c.person, &remove).await.unwrap().seq, 3);
     c.mls.merge();
     a.mls.process(remove.payload.as_slice());
+    assert_eq!(world.get::<Leavers>(&c.person, &path).await.unwrap().left, []);
     say(&world, &a, group, false).await.unwrap();
     assert_eq!(own.sync(group, 2, 10).await.head, 2, "who left reads up to its leaving");
     // An admin lets it in again.

@@ -1,6 +1,6 @@
 //! Coming into a group by oneself: links, requests, and a limit that holds however many come at once.
 
-use crate::member::{Member, create, invited, joining, member, packages, post, proof, rules_of, show};
+use crate::member::{Member, create, invited, joining, leave, member, packages, post, proof, rules_of, show};
 use crate::mls::{Intent, group_conversation};
 use crate::peer::Peer;
 use crate::world::{World, code};
@@ -94,6 +94,19 @@ async fn links_let_in_at_once_or_after_an_approval_and_not_those_who_are_banned(
     assert_eq!(code(joining(&world, &mut d, group).await.map(|_| ())), Code::Forbidden);
     let requested = world.call(Some(&d.person), Method::POST, &path("requests"), Some(ask)).await;
     assert_eq!(requested.status(), 403);
+}
+
+#[tokio::test]
+async fn nobody_comes_into_a_group_that_everybody_has_left() {
+    let world = World::new().await;
+    let (mut a, mut b) = (member(&world).await, member(&world).await);
+    let rules = invited(&a, false, None);
+    let group = create(&world, rules, &mut a, &mut []).await;
+    let commit = joining(&world, &mut b, group).await.unwrap();
+    leave(&world, &a, group).await.unwrap();
+    // There would be no admin, and whoever left could not be taken out.
+    assert_eq!(code(post(&world, &b.person, &commit).await), Code::NotFound);
+    assert_eq!(code(joining(&world, &mut b, group).await.map(|_| ())), Code::NotFound);
 }
 
 #[tokio::test]

@@ -29,6 +29,10 @@ pub fn admit(server: &Server, sender: Sender, commit: &Commit, roster: &Roster) 
             let (Some(rules), Some(proof), true) = (&roster.rules, &change.invite, change.external) else {
                 return Err(Error::not_found("conversation"));
             };
+            if roster.members.is_empty() {
+                // Everybody has left: there would be no admin.
+                return Err(Error::not_found("conversation"));
+            }
             rules.check_join(commit.conversation, sender, proof, server.clock.now_ms() / 1_000)?;
         }
     }

@@ -2,6 +2,7 @@
 //! leaves out.
 
 use super::commit::stale;
+use super::join::group;
 use super::rows;
 use crate::auth::Authenticated;
 use crate::conversation::append::lost;
@@ -14,8 +15,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use std::sync::Arc;
 use tidings_proto::entry::{Body, ConversationKind, Sender};
-use tidings_proto::http::{PostLeave, Posted};
-use tidings_proto::id::ConversationId;
+use tidings_proto::group::LeaveProof;
+use tidings_proto::http::{Leavers, PostLeave, Posted};
+use tidings_proto::id::{ConversationId, LogId};
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::log::{NewEntry, Sent};
 use tokio::sync::oneshot;
@@ -88,6 +90,40 @@ async fn leave(
     let (answer, answered) = oneshot::channel();
     lane.append_checked(server, entry, Reply::Call(answer))?;
     answered.await.map_err(|_| lost())?
+}
+
+/// Who left and still has leaves. A device that came in by itself after that does not find it in its part of the log.
+#[utoipa::path(
+    get, path = "/v1/conversations/{id}/leave", tag = "groups", params(("id" = ConversationId, Path)),
+    responses((status = 200, body = Leavers), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
+)]
+pub async fn get(
+    State(server): State<Arc<Server>>,
+    Authenticated(sender): Authenticated,
+    Path(conversation): Path<ConversationId>,
+) -> Result<Json<Leavers>> {
+    let (head, roster) = group(&server, conversation).await?;
+    if roster.member(sender.account).is_none() {
+        return Err(Error::not_found("group"));
+    }
+    let log = LogId::from(conversation);
+    let mut left = Vec::new();
+    let mut seq = head.commit_seq;
+    // Since the newest leave of those who are waited for there are only external commits: there are not many.
+    while left.len() < roster.departed.len() && seq > 0 {
+        let Some(entry) = server.log.entry(log, seq).await?.and_then(|stored| stored.decode().ok()) else { break };
+        if let Body::Leave { proof } = entry.body
+            && roster.has_departed(proof.sender.account)
+            && !left.iter().any(|known: &LeaveProof| known.sender.account == proof.sender.account)
+        {
+            left.push(proof);
+        }
+        seq = match server.log.page_before(log, &head, seq, 1, usize::MAX).await?.entries.pop() {
+            Some(before) => before.decode().map_err(|_| lost())?.commit_seq,
+            None => 0,
+        };
+    }
+    Ok(Json(Leavers { left }))
 }
 
 /// Whoever leaves others behind leaves them an admin.
