@@ -40,7 +40,7 @@ pub struct Roster {
     /// Of the newest log-out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gone_seq: u64,
-    /// Who was a member, the newest last; at most [`FORMER_MAX`].
+    /// Who was a member, the newest last; at most `FORMER_MAX`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<Former>,
 }
