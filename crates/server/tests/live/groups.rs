@@ -212,7 +212,7 @@ async fn who_leaves_is_gone_at_once_and_is_taken_out_before_anything_is_said() {
     c.mls.drop_pending();
     // Who came in since finds it here.
     let leavers: Leavers = world.get(&c.person, &path).await.unwrap();
-    assert_eq!(leavers.left, [proof.clone()]);
+    assert_eq!(leavers.left, std::slice::from_ref(&proof));
     assert_eq!(code(world.get::<Leavers>(&b.person, &path).await), Code::NotFound);
     let mut remove = c.mls.commit(group, Intent { remove: vec![b.person.sender], ..Intent::default() });
     assert_eq!(code(post(&world, &c.person, &remove).await), Code::Forbidden, "C is no admin, and shows no proof");
