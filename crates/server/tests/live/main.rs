@@ -8,6 +8,7 @@ mod commits;
 mod delivery;
 mod ending;
 mod failures;
+mod gone;
 mod groups;
 mod invites;
 mod member;
