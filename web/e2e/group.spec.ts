@@ -28,6 +28,9 @@ test('three people in a group: made, joined by link, told who read, and left', {
   await anna.expectTick('Who is coming?', 'Delivered')
   await bram.enter()
   await expect(bram.bubble('Who is coming?')).toContainText('Anna')
+  // Who has written is known by name.
+  await bram.say('Me, gladly')
+  await expect(anna.bubble('Me, gladly')).toContainText('Bram')
 
   // The link is shown, and leads in.
   await details(anna)
