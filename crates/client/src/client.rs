@@ -31,6 +31,7 @@ use crate::perform::perform;
 use crate::presence;
 use crate::receipt;
 use crate::rejoin;
+use crate::rotate;
 use crate::session;
 use crate::signal;
 use crate::step::{Done, Step, Stop};
@@ -363,13 +364,14 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         (Kind::Blocks, _) => block::ask(step),
         (Kind::Backup, _) => backup::run::run(step),
         (Kind::Import, _) => import::run(step),
-        (Kind::Create | Kind::Rejoin, Some(conversation))
+        (Kind::Create | Kind::Rejoin | Kind::Rotate, Some(conversation))
             if !up || conversation::is_blocked(step.tx, conversation)? =>
         {
             Ok(())
         }
         (Kind::Create, Some(conversation)) => create::run(step, conversation),
         (Kind::Rejoin, Some(conversation)) => rejoin::run(step, conversation),
+        (Kind::Rotate, Some(conversation)) => rotate::run(step, conversation),
         (Kind::Group | Kind::Welcome | Kind::Profile | Kind::Leavers, Some(_)) if !up => Ok(()),
         (Kind::Group, Some(conversation)) => group::work::run(step, conversation),
         (Kind::Welcome, Some(conversation)) => group::welcome::run(step, conversation),

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Leavers,
     /// rejoin.rs: come into the group by external commit. Subject: conversation.
     Rejoin,
+    /// rotate.rs: new keys for this device. Subject: conversation.
+    Rotate,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl Kind {
             Self::Welcome => "welcome",
             Self::Profile => "profile",
             Self::Leavers => "leavers",
+            Self::Rotate => "rotate",
         }
     }
 
@@ -63,6 +66,7 @@ impl Kind {
             Self::Welcome,
             Self::Profile,
             Self::Leavers,
+            Self::Rotate,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }

@@ -58,6 +58,7 @@ mod perform;
 mod presence;
 mod receipt;
 mod rejoin;
+mod rotate;
 mod search;
 mod session;
 mod setting;

@@ -17,6 +17,7 @@ use crate::mls::join::Joined;
 use crate::own_commit;
 use crate::receipt;
 use crate::rejoin;
+use crate::rotate;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rusqlite::{OptionalExtension, params};
@@ -74,8 +75,13 @@ pub(crate) fn own_in_log(step: &mut Step<'_>, conversation: ConversationId, seq:
     job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
     job::done(step.tx, Kind::Create, conversation.as_bytes())?;
     match step.mls()?.merge_pending(step.tx, conversation) {
-        Ok(committed) if conversation.may_be_group() => own_in_group(step, &commit, &committed, seq, time_ms),
-        Ok(committed) => took_effect(step, conversation, &committed, seq, time_ms),
+        Ok(committed) => {
+            rotate::renewed(step, conversation)?;
+            match conversation.may_be_group() {
+                true => own_in_group(step, &commit, &committed, seq, time_ms),
+                false => took_effect(step, conversation, &committed, seq, time_ms),
+            }
+        }
         Err(error @ MlsError::Database(_)) => Err(error.into()),
         Err(error) => {
             tracing::warn!(%conversation, %error, "the own commit cannot be merged");
@@ -195,6 +201,7 @@ pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &En
             // Those of races that were lost.
             clear_welcomes(step, conversation)?;
             keys::one_used(step)?;
+            rotate::joined(step, conversation)?;
             check_identities(step, conversation, &members, entry.seq, entry.time_ms)?;
             Ok(true)
         }

@@ -2,7 +2,7 @@
 //! nothing else.
 
 use super::error::{BenchError, Doing, Result};
-use super::people::{People, Person, message_id};
+use super::people::{People, Person, message_id, progress};
 use reqwest::Method;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tidings_client::db::Db;
@@ -10,7 +10,7 @@ use tidings_client::mls::key_package::Invitee;
 use tidings_client::mls::{CommitBundle, Identity, Mls, MlsError};
 use tidings_proto::entry::Sender;
 use tidings_proto::group::GroupRules;
-use tidings_proto::http::{Create, Created, PutCredential};
+use tidings_proto::http::{Create, Created, PutCredential, PutKeyPackages};
 use tidings_proto::id::ConversationId;
 
 /// A group with its first commit in the log.
@@ -54,6 +54,21 @@ pub async fn found(people: &People<'_>, members: &[Person]) -> Result<Founded> {
         return Err(BenchError::Broken(format!("a new group begins with {created:?}")));
     }
     Ok(Founded { conversation, request_bytes, made_ms, answered_ms })
+}
+
+/// Gives everybody a credential and a key package at the server, by which they can be added.
+pub async fn make_reachable(people: &People<'_>, members: &[Person]) -> Result<()> {
+    let mut db = Db::open_memory().map_err(failed)?;
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970").as_secs();
+    for (done, person) in members.iter().enumerate() {
+        let mls = identify(people, &mut db, person, now_s).await?;
+        let made = db.transaction(|tx| mls.make_key_packages(tx, 1, false, now_s)).map_err(failed)?;
+        let packages = made.into_iter().map(|package| package.payload.into()).collect();
+        let body = PutKeyPackages { packages, last_resort: None };
+        people.request(Method::POST, "keys/packages", Some(&person.token), &body).await?;
+        progress("key packages", done + 1, members.len());
+    }
+    Ok(())
 }
 
 /// A fresh identity for a device, and its credential on the server. The database is that of the last one.

@@ -11,11 +11,21 @@ use std::time::{Duration, Instant};
 
 /// CPU time of a process with all its threads, also of those that ended (proc_pid_stat(5), utime + stime).
 pub fn cpu_us(pid: u32) -> Result<u64> {
+    stat_us(pid, 14)
+}
+
+/// Of the processes that this one started and that ended (cutime + cstime).
+pub fn children_cpu_us() -> Result<u64> {
+    stat_us(std::process::id(), 16)
+}
+
+/// The sum of two fields that follow each other.
+fn stat_us(pid: u32, first: usize) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).server("reading its CPU time")?;
     // The second field is the name in parentheses, and may itself contain spaces.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok());
-    match (ticks(14), ticks(15)) {
+    match (ticks(first), ticks(first + 1)) {
         (Some(user), Some(system)) => Ok((user + system) * 1_000_000 / rustix::param::clock_ticks_per_second()),
         _ => Err(BenchError::Setup(format!("/proc/{pid}/stat is not of the known form"))),
     }

@@ -5,6 +5,7 @@
 //! webhook ([`sms`]), connect over WebSockets ([`socket`]) and exchange opaque payloads ([`traffic`], [`drain`], [`crowd`] in a
 //! group that [`founding`] makes); every message is checked while it is measured. `docs/benchmarks.md` says what each benchmark covers and what not.
 
+mod adding;
 mod crowd;
 mod drain;
 mod error;
@@ -38,6 +39,8 @@ enum Which {
     OneToOne(one_to_one::OneToOne),
     /// One message to many online members: deliveries per second, server CPU per delivery, time to the last member
     Group(group::Group),
+    /// A thousand people added to a group in one go by the command line: time, CPU, size
+    Adding(adding::Adding),
     /// Everybody comes back at once and catches up: time, server CPU and memory
     Storm(storm::Storm),
     /// Connections that do nothing: server memory per connection
@@ -56,6 +59,7 @@ fn run_which(which: Which) -> Result<()> {
         match which {
             Which::OneToOne(it) => show(it.run(), it.target.json).await,
             Which::Group(it) => show(it.run(), it.target.json).await,
+            Which::Adding(it) => show(it.run(), it.target.json).await,
             Which::Storm(it) => show(it.run(), it.target.json).await,
             Which::Idle(it) => show(it.run(), it.target.json).await,
         }

@@ -28,6 +28,7 @@ const WELCOME_BYTES: usize = 6_000;
 /// An account with its one device.
 #[derive(Clone, Debug)]
 pub struct Person {
+    pub phone: String,
     pub account: AccountId,
     pub device: DeviceId,
     pub token: String,
@@ -80,14 +81,20 @@ impl<'a> People<'a> {
         Ok(people)
     }
 
+    /// Nobody's yet.
+    pub fn fresh_number(&self) -> String {
+        let number = self.next_number.get();
+        self.next_number.set(number + 1);
+        phone(number)
+    }
+
     async fn sign_up_one(&self, number: u64, with_credential: bool) -> Result<Person> {
-        // Dutch mobile numbers: 06 and eight digits, of which the first is 1 to 5 here.
-        let phone = format!("+316{:08}", 10_000_000 + number);
+        let phone = phone(number);
         let code = self.target.sms.expect(&phone);
         self.request(Method::POST, "register", None, &Register { phone: phone.clone() }).await?;
-        let login = Login { phone, code: code.arrives().await?, device_name: "bench".into() };
+        let login = Login { phone: phone.clone(), code: code.arrives().await?, device_name: "bench".into() };
         let tokens: Tokens = json(&self.request(Method::POST, "login", None, &login).await?)?;
-        let person = Person { account: tokens.account, device: tokens.device, token: tokens.access_token };
+        let person = Person { phone, account: tokens.account, device: tokens.device, token: tokens.access_token };
         if with_credential {
             let identity = SigningKey::from_bytes(&rand::random());
             let signature = SigningKey::from_bytes(&rand::random()).verifying_key().to_bytes();
@@ -178,6 +185,11 @@ impl<'a> People<'a> {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
     }
+}
+
+/// Dutch mobile numbers: 06 and eight digits, of which the first is 1 to 5 here.
+fn phone(number: u64) -> String {
+    format!("+316{:08}", 10_000_000 + number)
 }
 
 fn may_repeat(status: StatusCode, code: Option<Code>) -> bool {

@@ -18,6 +18,7 @@ use crate::mls::MlsError;
 use crate::own_commit;
 use crate::receipt;
 use crate::rejoin;
+use crate::rotate;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rusqlite::{OptionalExtension, params};
@@ -127,6 +128,7 @@ pub(crate) fn answered(step: &mut Step<'_>, conversation: ConversationId, commit
     match step.mls()?.join(step.tx, conversation, kind, &pending.payload, tree) {
         Ok(joined) => {
             keys::one_used(step)?;
+            rotate::joined(step, conversation)?;
             discard(step, conversation, commit)?;
             membership::check_identities(step, conversation, &joined.members, info.commit_seq, step.now_ms)?;
             entered(step, conversation, joined.epoch, info.commit_seq, step.now_ms)?;

@@ -12,6 +12,7 @@ mod newcomers;
 mod people;
 mod presence;
 mod receipt;
+mod rotate;
 mod search;
 mod server;
 mod server_backup;

@@ -156,9 +156,9 @@ impl World {
                         && client.memory.requests.open.is_empty()
                         && client.memory.unsent.lazy_cursors.is_empty()
                         && !busy("SELECT count(*) > 0 FROM outbox")
-                        // The next backup is hours away.
+                        // The next backup is hours away, new keys are days away.
                         && !busy(&format!(
-                            "SELECT count(*) > 0 FROM job WHERE kind <> 'backup' OR next_try_ms < {}",
+                            "SELECT count(*) > 0 FROM job WHERE kind NOT IN ('backup', 'rotate') OR next_try_ms < {}",
                             self.now_ms + 3_600_000
                         ))))
         })
