@@ -30,6 +30,8 @@ class Server {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidings-web-'))
   #child: ChildProcess | undefined
   #said = ''
+  /** How many codes were given out, by number. */
+  readonly #given = new Map<string, number>()
 
   get url(): string {
     // TIDINGS_PAGE: the page from somewhere else, while it is being worked on.
@@ -51,6 +53,7 @@ class Server {
     })
     this.#child = child
     this.#said = ''
+    this.#given.clear()
     const hear = (bytes: Buffer) => (this.#said += bytes.toString())
     child.stdout.on('data', hear)
     child.stderr.on('data', hear)
@@ -68,13 +71,18 @@ class Server {
     }
   }
 
-  /** The newest code that was sent to this number. */
+  /** The newest code that was sent to this number; one that was not given out before. */
   async code(phone: string): Promise<string> {
     const pattern = new RegExp(`SMS to \\${phone}[^\\n]*?(\\d{6})(?![^\\n]*\\d{6})`, 'g')
     const end = Date.now() + WAIT_MS
     while (Date.now() < end) {
-      const last = [...this.#said.matchAll(pattern)].at(-1)?.[1]
-      if (last !== undefined) return last
+      const codes = [...this.#said.matchAll(pattern)].map(([, code]) => code ?? '')
+      const given = this.#given.get(phone) ?? 0
+      const last = codes.at(-1)
+      if (last !== undefined && codes.length > given) {
+        this.#given.set(phone, codes.length)
+        return last
+      }
       await new Promise((done) => setTimeout(done, 20))
     }
     throw new Error(`no code for ${phone}: ${this.#said}`)

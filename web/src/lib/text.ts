@@ -48,10 +48,28 @@ export function begin(text: string, max: number): string {
   return /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut
 }
 
+/** The part of a text where what was looked for stands, in one line. */
+export function snippet(text: string, wanted: string): { before: string; match: string; after: string } {
+  const flat = text.replace(TURNS, '').replace(/[\p{Cc}\s]+/gu, ' ')
+  const first = wanted.trim().split(/\s+/u)[0] ?? ''
+  const lower = flat.toLocaleLowerCase()
+  // In a few scripts the lower case is longer.
+  const at = first === '' || lower.length !== flat.length ? -1 : lower.indexOf(first.toLocaleLowerCase())
+  if (at < 0) return { before: begin(flat, SNIPPET_MAX), match: '', after: '' }
+  const from = Math.max(at - SNIPPET_BEFORE, 0)
+  const end = at + first.length
+  return { before: (from > 0 ? '…' : '') + flat.slice(from, at), match: flat.slice(at, end), after: begin(flat.slice(end), SNIPPET_MAX) }
+}
+
+const SNIPPET_MAX = 160
+const SNIPPET_BEFORE = 30
+/** What turns the direction of what follows. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069\u200e\u200f]/gu
+
 /** One line for the list: no line breaks, no control characters, nothing that turns the direction of what follows. */
 export function line(text: string): string {
   return begin(text, 200)
-    .replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/gu, '')
+    .replace(TURNS, '')
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim()
 }

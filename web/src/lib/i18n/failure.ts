@@ -18,6 +18,7 @@ const BY_CODE: Partial<Record<Code, Key>> = {
   invalid_phone: 'failure.invalid_phone',
   invalid_code: 'failure.invalid_code',
   rate_limited: 'failure.rate_limited',
+  wrong_passphrase: 'failure.wrong_secret',
   blocked: 'failure.blocked',
   no_device: 'failure.no_device',
   group_full: 'failure.group_full',
@@ -27,6 +28,12 @@ const BY_CODE: Partial<Record<Code, Key>> = {
   timeout: 'failure.overloaded',
   too_large: 'failure.too_long',
   forbidden: 'failure.not_allowed',
+}
+
+/** As [`failureText`], where a recovery code or passphrase was asked for. */
+export function secretText(failure: Failure): string {
+  const wrong = typeof failure === 'object' && failure !== null && take(failure, 'not_allowed') !== undefined
+  return wrong ? t('failure.wrong_secret') : failureText(failure)
 }
 
 export function failureText(failure: Failure): string {

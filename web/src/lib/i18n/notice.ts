@@ -4,6 +4,7 @@ import type { Notice, Person } from '../core/types.ts'
 import { line } from '../text.ts'
 import type { Key } from './en.ts'
 import { en } from './en.ts'
+import { duration } from './time.ts'
 import { language, t } from './language.svelte.ts'
 
 export function noticeText(notice: Notice): string {
@@ -26,6 +27,12 @@ export function noticeText(notice: Notice): string {
   }
   const rules = take(notice, 'rules_changed')
   if (rules) return t('notice.rules_changed', { by: name(rules.by) })
+  const renamed = take(notice, 'renamed')
+  if (renamed) return renamed.name === null ? t('notice.unnamed', { by: name(renamed.by) }) : t('notice.renamed', { by: name(renamed.by), name: line(renamed.name) })
+  const described = take(notice, 'described')
+  if (described) return t('notice.described', { by: name(described.by) })
+  const timer = take(notice, 'timer_set')
+  if (timer) return timer.seconds === null ? t('notice.timer_off', { by: name(timer.by) }) : t('notice.timer_set', { by: name(timer.by), time: duration(timer.seconds) })
   const key = `notice.${tagOf(notice)}`
   return key in en ? t(key as Key) : t('message.unknown')
 }

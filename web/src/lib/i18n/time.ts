@@ -36,6 +36,19 @@ export function brief(time: number, now = Date.now()): string {
   return format(form, time)
 }
 
+/** When somebody was there last: as short as can be, with the time. */
+export function moment(time: number, now = Date.now()): string {
+  return sameDay(time, now) ? clock(time) : `${day(time, now)}, ${clock(time)}`
+}
+
+const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]] as const
+
+/** A span of time, in the largest unit that says it exactly. */
+export function duration(seconds: number): string {
+  const [unit, length] = UNITS.find(([, length]) => seconds % length === 0) ?? UNITS[3]
+  return new Intl.NumberFormat(language.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / length)
+}
+
 export function full(time: number): string {
   return format({ dateStyle: 'full', timeStyle: 'short' }, time)
 }

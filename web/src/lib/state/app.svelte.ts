@@ -4,6 +4,7 @@ import type { Answer, Engine, Failure, News } from '../core/messages.ts'
 import { take } from '../core/reply.ts'
 import type { Command, Connection, Reply, Status } from '../core/types.ts'
 import { failureText } from '../i18n/failure.ts'
+import { t } from '../i18n/language.svelte.ts'
 import { Chats } from './chats.svelte.ts'
 import { Router } from './router.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
@@ -15,6 +16,8 @@ export class App {
   engine = $state<Engine>('starting')
   status = $state.raw<Status>()
   connection = $state<Connection>('connecting')
+  /** What comes back or over, as far as it is. */
+  transfer = $state.raw<{ what: 'restore' | 'history'; done: number; total: number }>()
   readonly chats: Chats
   readonly typing = new Typing()
   readonly router = new Router()
@@ -83,9 +86,22 @@ export class App {
     const connection = take(news, 'connection')
     if (connection !== undefined) this.connection = connection.state
     if (take(news, 'logged_out') !== undefined) this.#loggedOut()
+    this.#transferred(news)
     this.typing.heard(news)
     this.chats.heard(news)
     for (const listener of this.#listeners) listener(news)
+  }
+
+  #transferred(news: News): void {
+    const transfer = take(news, 'transfer')
+    if (transfer !== undefined && transfer.what !== 'backup') {
+      const { what, done, total } = transfer
+      this.transfer = done < total ? { what, done, total } : undefined
+    }
+    const restored = take(news, 'restored')
+    if (restored === undefined) return
+    this.transfer = undefined
+    this.toasts.add(t('restore.done', { count: restored.messages }))
   }
 
   #loggedOut(): void {

@@ -12,18 +12,22 @@ const PAGE_MAX = 500
 export class Chat {
   readonly conversation: string
   readonly peer: Peer
-  /** Ascending. */
+  /** Ascending, without a gap. */
   messages = $state.raw<Message[]>([])
   /** False until the first page is there. */
   read = $state(false)
   /** Everything older is here too. */
   whole = $state(false)
+  /** What is here does not reach to the newest: the person went to an old message. */
+  apart = $state(false)
   replyTo = $state.raw<Message>()
   editing = $state.raw<Message>()
   readonly #ask: (command: Command) => Promise<Answer>
   #loading = false
   #old = false
   #refreshing = false
+  /** Of the stretch that is here: what was asked for another one comes too late. */
+  #stretch = 0
 
   constructor(conversation: string, peer: Peer, ask: (command: Command) => Promise<Answer>) {
     this.conversation = conversation
@@ -36,11 +40,13 @@ export class Chat {
     this.#old = true
     if (this.#refreshing) return
     this.#refreshing = true
-    while (this.#old) {
+    while (this.#old && !this.apart) {
       this.#old = false
       const limit = Math.min(Math.max(this.messages.length, PAGE), REREAD_MAX)
+      const stretch = this.#stretch
       const page = await this.#page({ messages: { of: this.peer, before: null, limit } })
       if (page === undefined) break
+      if (stretch !== this.#stretch) continue
       this.messages = merge(this.messages, page)
       if (page.length < limit) this.whole = true
       this.read = true
@@ -49,18 +55,41 @@ export class Chat {
   }
 
   async older(): Promise<void> {
-    if (this.#loading || this.whole || !this.read) return
-    this.#loading = true
+    if (this.whole || !this.read) return
     // What is not sent yet has a position beyond what a number holds; there is always something sent before it, or the
     // page was too small.
     const first = this.messages.find(({ position }) => Number.isSafeInteger(position.seq))
     const limit = first === undefined ? PAGE_MAX : PAGE
-    const page = await this.#page({ messages: { of: this.peer, before: first?.position ?? null, limit } })
-    if (page !== undefined) {
-      this.messages = merge(this.messages, page)
-      if (page.length < limit) this.whole = true
-    }
-    this.#loading = false
+    const page = await this.#more({ messages: { of: this.peer, before: first?.position ?? null, limit } })
+    if (page !== undefined && page.length < limit) this.whole = true
+  }
+
+  /** Towards the newest, from an old message that the person went to. */
+  async newer(): Promise<void> {
+    const last = this.messages.findLast(({ position }) => Number.isSafeInteger(position.seq))
+    if (!this.apart || last === undefined) return
+    const page = await this.#more({ messages_after: { of: this.peer, after: last.position, limit: PAGE } })
+    if (page === undefined || page.length === PAGE) return
+    this.apart = false
+    await this.refresh()
+  }
+
+  /** Back to the newest. */
+  async newest(): Promise<void> {
+    if (!this.apart) return
+    this.#replace([])
+    this.apart = false
+    await this.refresh()
+  }
+
+  /** Makes it one of the messages that are here; false if there is no such message any more. */
+  async find(message: string): Promise<boolean> {
+    if (this.#has(message)) return true
+    const page = await this.#page({ messages_around: { message, limit: PAGE } })
+    if (page?.[0]?.conversation !== this.conversation) return false
+    this.apart = true
+    this.#replace(page)
+    return this.#has(message)
   }
 
   heard(news: News): void {
@@ -68,16 +97,46 @@ export class Chat {
     if (added?.conversation === this.conversation) void this.refresh()
     const changed = take(news, 'message_changed')
     if (changed?.conversation === this.conversation) void this.#reread(changed.message)
+    const removed = take(news, 'message_removed')
+    if (removed?.conversation === this.conversation) this.#drop(removed.message)
     const ticks = take(news, 'ticks_changed')
     if (ticks?.conversation === this.conversation) void this.refresh()
     if (news === 'caught_up') void this.refresh()
   }
 
-  /** Reads one message again; it may have moved. */
+  #has(message: string): boolean {
+    return this.messages.some((other) => other.message === message)
+  }
+
+  #replace(messages: Message[]): void {
+    this.#stretch += 1
+    this.messages = messages
+    this.whole = false
+  }
+
+  #drop(message: string): void {
+    this.messages = this.messages.filter((other) => other.message !== message)
+    if (this.replyTo?.message === message) this.replyTo = undefined
+    if (this.editing?.message === message) this.editing = undefined
+  }
+
+  /** One at a time, and put to what is here. */
+  async #more(command: Command): Promise<Message[] | undefined> {
+    if (this.#loading) return undefined
+    this.#loading = true
+    const stretch = this.#stretch
+    const page = await this.#page(command)
+    this.#loading = false
+    if (page === undefined || stretch !== this.#stretch) return undefined
+    this.messages = merge(this.messages, page)
+    return page
+  }
+
+  /** Reads one message again; it may have moved. What is not here would stand alone. */
   async #reread(message: string): Promise<void> {
     const answer = await this.#ask({ message: { id: message } })
     const fresh = answer.well ? take(answer.reply, 'message') : undefined
-    if (fresh !== undefined) this.messages = merge(this.messages, [fresh])
+    if (fresh !== undefined && this.#has(message)) this.messages = merge(this.messages, [fresh])
   }
 
   async #page(command: Command): Promise<Message[] | undefined> {

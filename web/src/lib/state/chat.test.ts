@@ -46,7 +46,8 @@ describe('rows', () => {
 describe('the address', () => {
   it('names every place, and nonsense is home', () => {
     const conversation = '701d2beb-a892-865c-9867-080c269333f1'
-    for (const place of [{ name: 'home' }, { name: 'new-group' }, { name: 'settings' }, { name: 'chat', conversation, details: true }] as const) {
+    for (const place of [{ name: 'home' }, { name: 'new-group' }, { name: 'settings' }, { name: 'chat', conversation, details: true },
+      { name: 'chat', conversation, details: false, search: true }, { name: 'chat', conversation, details: false, search: false, message: conversation }] as const) {
       expect(parse(print(place))).toEqual(place)
     }
     expect(parse('#/chat/../../x')).toEqual({ name: 'home' })

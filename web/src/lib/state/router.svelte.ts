@@ -2,7 +2,8 @@
 
 type Place =
   | { name: 'home' }
-  | { name: 'chat'; conversation: string; details: boolean }
+  /** `search`: in this conversation; `message`: the one to go to. */
+  | { name: 'chat'; conversation: string; details: boolean; search?: boolean; message?: string }
   | { name: 'new' }
   | { name: 'new-group' }
   /** What an invite link, `/join#token`, leads to. */
@@ -35,16 +36,24 @@ function here(): Place {
 }
 
 export function parse(text: string): Place {
-  const [name, id, rest] = text.replace(/^\/?#\/?/, '').split('/')
-  if (name === 'chat' && id !== undefined && /^[0-9a-f-]{36}$/.test(id)) {
-    return { name: 'chat', conversation: id, details: rest === 'details' }
+  const [name, id, rest, message] = text.replace(/^\/?#\/?/, '').split('/')
+  if (name === 'chat' && isId(id)) {
+    const place = { name, conversation: id, details: rest === 'details' } as const
+    if (rest !== 'search' && rest !== 'at') return place
+    return { ...place, search: rest === 'search', ...(isId(message) ? { message } : {}) }
   }
   return name === 'new' || name === 'new-group' || name === 'settings' ? { name } : { name: 'home' }
+}
+
+function isId(text: string | undefined): text is string {
+  return text !== undefined && /^[0-9a-f-]{36}$/.test(text)
 }
 
 export function print(place: Place): string {
   if (place.name === 'home') return '/#/'
   if (place.name === 'join') return `/join#${place.token}`
   if (place.name !== 'chat') return `/#/${place.name}`
-  return `/#/chat/${place.conversation}${place.details ? '/details' : ''}`
+  const { conversation, details, search, message } = place
+  const rest = details ? ['details'] : search || message ? [search ? 'search' : 'at', message] : []
+  return ['/#/chat', conversation, ...rest].filter(Boolean).join('/')
 }
