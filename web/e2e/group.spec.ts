@@ -1,5 +1,9 @@
 // People in a group.
-import { type Person, expect, test } from './world.ts'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Person, binary, expect, test } from './world.ts'
 
 async function makeGroup(maker: Person, name: string, phones: string[]): Promise<void> {
   const { page } = maker
@@ -112,4 +116,29 @@ test('a chat is kept as one wants it: starred, pinned, muted, archived, a draft'
   await details(anna)
   await anna.page.getByRole('button', { name: 'Archive', exact: true }).click()
   await expect(anna.page.getByRole('button', { name: /Archive \(/ })).toBeVisible()
+})
+
+test('browsers and a terminal in one group', async ({ meet, server }) => {
+  test.setTimeout(180_000)
+  const anna = await meet('Anna')
+  const bram = await meet('Bram')
+  const home = mkdtempSync(join(tmpdir(), 'tidings-terminal-'))
+  const env = { ...process.env, TIDINGS_HOME: home, TIDINGS_SERVER: `http://${server.address}` }
+  const dora = (...args: string[]) => execFileSync(binary(), args, { env, stdio: 'pipe' }).toString()
+  const phone = '+31617000001'
+  dora('register', phone, '--request')
+  dora('register', phone, '--name', 'Dora', '--code', await server.code(phone))
+
+  await makeGroup(anna, 'Cinema', [bram.phone, phone])
+  await anna.say('Who is coming?')
+  await bram.enter()
+  await expect(bram.bubble('Who is coming?')).toBeVisible()
+  dora('send', 'Cinema', 'Dora is, from a terminal', '--wait', 'sent')
+  for (const person of [anna, bram]) await expect(person.bubble('from a terminal')).toContainText('Dora')
+  await bram.say('And me')
+  await bram.expectTick('And me', 'Sent')
+  const history = dora('history', 'Cinema')
+  expect(history).toContain('Who is coming?')
+  expect(history).toContain('And me')
+  rmSync(home, { recursive: true, force: true })
 })

@@ -93,3 +93,26 @@ test('log out wipes everything', async ({ meet }) => {
   await anna.page.reload()
   await expect(anna.page.getByRole('heading', { name: 'Welcome to Tidings' })).toBeVisible()
 })
+
+test('the browser throws its storage away: the page says so, and one signs in again', async ({ meet, server }) => {
+  const anna = await meet('Anna')
+  const bram = await meet('Bram')
+  await anna.open(bram.phone)
+  await anna.say('before')
+  await anna.expectTick('before', 'Delivered')
+
+  const { page } = anna
+  await page.goto('about:blank')
+  const browser = await anna.context.newCDPSession(page)
+  await browser.send('Storage.clearDataForOrigin', { origin: server.url, storageTypes: 'indexeddb,file_systems,cache_storage,service_workers' })
+  await page.goto(server.url)
+  await expect(page.getByText('This browser has thrown away')).toBeVisible()
+  await page.getByLabel('Phone number').fill(anna.phone)
+  await page.getByRole('button', { name: 'Send me a code' }).click()
+  await page.getByLabel('Code', { exact: true }).fill(await server.code(anna.phone))
+  await expect(page.getByRole('navigation')).toBeVisible({ timeout: 30_000 })
+  await bram.enter()
+  await bram.say('after')
+  await anna.enter()
+  await expect(anna.bubble('after')).toBeVisible()
+})

@@ -67,8 +67,8 @@ export const ar: Catalogue = {
   'chats.empty_text': 'اكتب إلى من تعرف رقمه. يحتاج إلى حساب على هذا الخادم.',
   'chats.empty_title': 'لا محادثات بعد',
   'chats.leave_archive': 'العودة إلى كل المحادثات',
-  'chats.none_found': 'لا أحد هنا باسم {text}.',
-  'chats.search': 'ابحث في المحادثات',
+  'chats.none_found': 'لا محادثة باسم {text}.',
+  'chats.search': 'البحث في المحادثات والرسائل',
   'chats.somebody': '{name}: {text}',
   'chats.title': 'المحادثات',
   'chats.unread': {
@@ -313,6 +313,7 @@ export const ar: Catalogue = {
   'signup.code_title': 'رمزك',
   'signup.lead': 'رسائل خاصة على خادم تملكه. رقمك هو اسمك هنا.',
   'signup.log_in': 'تسجيل الدخول',
+  'signup.lost': 'تخلّص هذا المتصفح من الرسائل المحفوظة هنا. سجّل الدخول مجددًا، وستعود إن كانت لديك نسخة احتياطية.',
   'signup.making_keys': 'جارٍ إنشاء مفاتيحك…',
   'signup.name': 'اسمك',
   'signup.name_help': 'يراه من تكتب إليهم. ولا يراه الخادم.',

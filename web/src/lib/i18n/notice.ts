@@ -1,6 +1,7 @@
 // What the core says in a conversation, in the person's language.
 import { take, tagOf } from '../core/reply.ts'
 import type { Notice, Person } from '../core/types.ts'
+import { ownName, self } from '../state/profile.ts'
 import { line } from '../text.ts'
 import type { Key } from './en.ts'
 import { en } from './en.ts'
@@ -38,6 +39,8 @@ export function noticeText(notice: Notice): string {
 }
 
 function name(person: Person): string {
+  // The core calls this person by their number; the others see a name.
+  if (person.account === self.account && ownName() !== '') return line(ownName())
   return line(person.title) || t('chat.nameless')
 }
 

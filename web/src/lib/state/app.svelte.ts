@@ -6,6 +6,7 @@ import type { Command, Connection, Reply, Status } from '../core/types.ts'
 import { failureText } from '../i18n/failure.ts'
 import { t } from '../i18n/language.svelte.ts'
 import { Chats } from './chats.svelte.ts'
+import { known, self } from './profile.ts'
 import { Router } from './router.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
 import { Typing } from './typing.svelte.ts'
@@ -73,7 +74,9 @@ export class App {
     if (!answer.well) return
     const status = take(answer.reply, 'status')
     if (status === undefined) return
+    self.account = status.account ?? ''
     this.status = status
+    if (status.account !== null) known.set(true)
     this.connection = status.connection
   }
 
@@ -105,6 +108,7 @@ export class App {
   }
 
   #loggedOut(): void {
+    known.set(false)
     this.status = undefined
     this.chats.clear()
     this.router.go({ name: 'home' })

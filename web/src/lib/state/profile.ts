@@ -7,6 +7,17 @@ export function ownName(): string {
   return localStorage.getItem(NAME) ?? ''
 }
 
+/** This browser once had somebody's messages: if they are gone without a logout, the browser threw them away. */
+const KNOWN = 'tidings.known'
+
+export const known = {
+  is: (): boolean => localStorage.getItem(KNOWN) !== null,
+  set: (on: boolean): void => (on ? localStorage.setItem(KNOWN, 'yes') : localStorage.removeItem(KNOWN)),
+}
+
+/** Whose page this is, once it is known. */
+export const self = { account: '' }
+
 /** Takes effect with the next opening of the core, so it opens anew. */
 export function setName(app: App, name: string): void {
   if (name === ownName()) return
