@@ -17,6 +17,7 @@ mod failure;
 mod feed;
 mod open_files;
 mod person;
+mod preview;
 mod profile;
 mod show;
 mod span;
@@ -89,8 +90,18 @@ enum Command {
     React(command::react::React),
     /// Change the text of a message of yours
     Edit(command::edit::Edit),
-    /// Delete a message of yours for everyone
+    /// Delete a message for everyone, or here only
     Delete(command::delete::Delete),
+    /// Send a message on to others
+    Forward(command::forward::Forward),
+    /// Ask something, with answers to choose from
+    Poll(command::poll::Poll),
+    /// Choose in a poll
+    Vote(command::poll::Vote),
+    /// Send a place
+    Location(command::place::Location),
+    /// Send somebody's number
+    Card(command::place::Card),
     /// Show who has a message of yours, and who has read it
     Info(command::info::Info),
     /// Find messages by their words, on this device
@@ -115,6 +126,8 @@ enum Command {
     Draft(command::draft::Draft),
     /// Compare safety numbers with somebody
     Verify(command::verify::Verify),
+    /// How you present yourself: name, a line about you, picture
+    Profile(command::profile::Profile),
     /// What others see of you: online, last seen, read receipts
     Privacy(command::privacy::Privacy),
     /// Receive nothing more from somebody
@@ -173,6 +186,12 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::React(it) => it.run(&common).await,
             Command::Edit(it) => it.run(&common).await,
             Command::Delete(it) => it.run(&common).await,
+            Command::Forward(it) => it.run(&common).await,
+            Command::Poll(it) => it.run(&common).await,
+            Command::Vote(it) => it.run(&common).await,
+            Command::Location(it) => it.run(&common).await,
+            Command::Card(it) => it.run(&common).await,
+            Command::Profile(it) => it.run(&common).await,
             Command::Info(it) => it.run(&common).await,
             Command::Search(it) => it.run(&common).await,
             Command::Star(it) => it.run(&common).await,

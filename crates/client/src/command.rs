@@ -1,6 +1,7 @@
 //! What a person or a program can ask of the core. Commands and replies are serde types: the terminal, the agent and
 //! the browser's page use the same ones.
 
+use crate::content::{Degrees, LinkPreview, Mention};
 use crate::view;
 use serde::{Deserialize, Serialize};
 use tidings_proto::group::{InviteKey, Who};
@@ -120,6 +121,19 @@ pub enum Command {
         to: Peer,
         text: String,
         reply_to: Option<MessageId>,
+        /// People of this conversation whom the text names.
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<Vec<Mention>>", optional))]
+        mentions: Vec<Mention>,
+        /// What stands behind a link in the text, if the sender wants it shown.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        preview: Option<Box<LinkPreview>>,
+    },
+    /// Says what this message says in another conversation, marked as forwarded. → `Reply::Queued`
+    Forward {
+        message: MessageId,
+        to: Peer,
     },
     /// An emoji; `None` takes one's reaction back. → `Reply::Queued`
     React {
@@ -133,10 +147,58 @@ pub enum Command {
         message: MessageId,
         text: String,
     },
-    /// For everyone; only one's own messages. → `Reply::Queued`
+    /// For everyone; one's own messages, and as an admin of a group all. → `Reply::Queued`
     Delete {
         to: Peer,
         message: MessageId,
+    },
+    /// From this device only; nobody else learns it. → `Reply::Done`
+    DeleteForMe {
+        message: MessageId,
+    },
+    /// → `Reply::Queued`
+    CreatePoll {
+        to: Peer,
+        question: String,
+        options: Vec<String>,
+        /// Several may be chosen.
+        #[serde(default)]
+        multiple: bool,
+    },
+    /// By their place in the poll, from 0; they replace earlier ones, and none take the vote back. → `Reply::Queued`
+    Vote {
+        poll: MessageId,
+        choices: Vec<u32>,
+    },
+    /// → `Reply::Queued`
+    SendLocation {
+        to: Peer,
+        latitude: Degrees,
+        longitude: Degrees,
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// Somebody's number. → `Reply::Queued`
+    SendContact {
+        to: Peer,
+        name: String,
+        phone: String,
+    },
+    /// How one wants to be called, a line about oneself, a picture; told to everybody one talks to. What is absent stays,
+    /// empty takes it away. → `Reply::Done`
+    SetProfile {
+        name: Option<String>,
+        about: Option<String>,
+        /// WebP, JPEG or PNG of at most 24 KiB.
+        #[serde(default)]
+        #[cfg_attr(test, ts(type = "string | null", optional))]
+        picture: Option<Payload>,
+    },
+    /// One's own. → `Reply::Profile`
+    Profile,
+    /// The picture of a group or of a person. → `Reply::Picture`
+    Picture {
+        of: Peer,
     },
     /// The person has seen everything up to this message. → `Reply::Done`
     MarkRead {
@@ -229,12 +291,16 @@ pub enum Command {
         who: Peer,
         approve: bool,
     },
-    /// What is absent stays; an empty description takes it away. For those who may edit the group.
+    /// What is absent stays; an empty description or picture takes it away. For those who may edit the group.
     /// → `Reply::Queued`, or `Reply::Done` if it is so already
     SetGroupProfile {
         group: Peer,
         name: Option<String>,
         description: Option<String>,
+        /// WebP, JPEG or PNG of at most 24 KiB.
+        #[serde(default)]
+        #[cfg_attr(test, ts(type = "string | null", optional))]
+        picture: Option<Payload>,
     },
     /// → `Reply::Group`
     GroupInfo {
@@ -355,6 +421,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Sends a text and nothing else.
+    pub fn text(to: Peer, text: impl Into<String>, reply_to: Option<MessageId>) -> Self {
+        Self::Send { to, text: text.into(), reply_to, mentions: Vec::new(), preview: None }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -415,6 +488,16 @@ pub enum Reply {
     JoinRequested,
     /// `None`: not known, or not shared.
     Presence(Option<view::Presence>),
+    Profile {
+        name: Option<String>,
+        about: Option<String>,
+        #[cfg_attr(test, ts(type = "string | null"))]
+        picture: Option<Payload>,
+    },
+    Picture {
+        #[cfg_attr(test, ts(type = "string | null"))]
+        picture: Option<Payload>,
+    },
     Privacy {
         /// Online and last seen.
         last_seen: Audience,

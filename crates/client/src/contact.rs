@@ -37,10 +37,11 @@ pub(crate) struct Contact {
     pub identity_key: Option<[u8; 32]>,
     pub verified: bool,
     pub blocked: bool,
+    pub about: Option<String>,
 }
 
 pub(crate) fn find(tx: &Connection, account: AccountId) -> rusqlite::Result<Option<Contact>> {
-    tx.prepare_cached("SELECT phone, name, identity_key, verified, blocked FROM contact WHERE account = ?1")?
+    tx.prepare_cached("SELECT phone, name, identity_key, verified, blocked, about FROM contact WHERE account = ?1")?
         .query_row([account.as_bytes()], |row| {
             Ok(Contact {
                 phone: row.get(0)?,
@@ -48,6 +49,7 @@ pub(crate) fn find(tx: &Connection, account: AccountId) -> rusqlite::Result<Opti
                 identity_key: row.get(2)?,
                 verified: row.get(3)?,
                 blocked: row.get(4)?,
+                about: row.get(5)?,
             })
         })
         .optional()
@@ -255,6 +257,10 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::React { to, .. }
         | Command::Edit { to, .. }
         | Command::Delete { to, .. }
+        | Command::Forward { to, .. }
+        | Command::CreatePoll { to, .. }
+        | Command::SendLocation { to, .. }
+        | Command::SendContact { to, .. }
         | Command::MarkRead { to, .. }
         | Command::Typing { to, .. } => Some(to),
         Command::Block { who }
@@ -275,29 +281,15 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::PinConversation { of, .. }
         | Command::MarkUnread { of }
         | Command::SetDraft { of, .. }
+        | Command::Picture { of }
         | Command::SetTimer { of, .. } => Some(of),
         Command::SetGroupProfile { group, .. } => Some(group),
         _ => None,
     }
 }
 
-/// Somebody told how they are called, and claims a number.
-pub(crate) fn profile_told(
-    step: &mut Step<'_>,
-    conversation: ConversationId,
-    account: AccountId,
-    phone: Option<&str>,
-    name: Option<&str>,
-) -> Done {
-    if account == step.me()?.sender.account {
-        return Ok(());
-    }
-    ensure(step.tx, account)?;
-    let name = name.map(str::trim).filter(|name| !name.is_empty() && !name.chars().any(char::is_control));
-    step.tx
-        .prepare_cached("UPDATE contact SET name = ?2 WHERE account = ?1")?
-        .execute(params![account.as_bytes(), name])?;
-    step.event(Event::ConversationChanged { conversation });
+/// Somebody says that this number is theirs.
+pub(crate) fn claimed(step: &mut Step<'_>, account: AccountId, phone: Option<&str>) -> Done {
     let known = find(step.tx, account)?.and_then(|contact| contact.phone);
     match phone.and_then(|phone| normalize_phone(phone).ok()) {
         Some(phone) if known.as_deref() != Some(&phone) => {

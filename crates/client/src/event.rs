@@ -18,7 +18,7 @@ pub enum Event {
         conversation: ConversationId,
         message: MessageId,
     },
-    /// It is not there any more.
+    /// It is not here any more: it disappeared by its timer, or was deleted for oneself.
     MessageRemoved {
         conversation: ConversationId,
         message: MessageId,

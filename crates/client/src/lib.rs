@@ -56,6 +56,7 @@ mod outbox;
 mod own_commit;
 mod perform;
 mod presence;
+mod profile;
 mod receipt;
 mod rejoin;
 mod rotate;

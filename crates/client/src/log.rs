@@ -6,7 +6,6 @@
 //!
 //! A page is authoritative for its range: a seq that it skips has expired, and that is shown where it was.
 
-use crate::contact;
 use crate::content::Content;
 use crate::conversation::{self, Row, Standing};
 use crate::device;
@@ -20,6 +19,7 @@ use crate::mls::message::Processed;
 use crate::mls::rules::Declared;
 use crate::outbox;
 use crate::own_commit;
+use crate::profile;
 use crate::receipt;
 use crate::rejoin;
 use crate::setting::{self, Setting};
@@ -207,9 +207,8 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
 fn content(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, plaintext: &[u8]) -> Done {
     let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
     match Content::decode(plaintext, entry.message_id) {
-        Ok(Content::Profile { phone, name }) => {
-            let account = entry.sender.account;
-            contact::profile_told(step, conversation, account, phone.as_deref(), name.as_deref())
+        Ok(Content::Profile { phone, name, about, picture }) => {
+            profile::told(step, at, entry.sender.account, phone.as_deref(), &profile::Profile { name, about, picture })
         }
         Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
             let profile = Profile { name, description, picture, timer_s };

@@ -8,7 +8,6 @@
 //! * It ends with its place in the log ([`settle`]), told by `appended` or read in the log itself; or it fails for
 //!   good, with a reason that people see.
 
-use crate::contact;
 use crate::content::{self, Content};
 use crate::conversation::{self, Row, Standing};
 use crate::db::schema::UNSENT;
@@ -19,6 +18,7 @@ use crate::http::Failure;
 use crate::memory::InFlight;
 use crate::message::{self, change, expiry, timer};
 use crate::mls::MlsError;
+use crate::profile;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -212,7 +212,8 @@ pub(crate) fn settle(
     let own = step.me()?.sender.account;
     let at = At { conversation, seq, time_ms };
     match Content::decode(&content, message) {
-        Ok(Content::Text { .. } | Content::Unknown) | Err(_) => message::set_seq(step, message, seq, time_ms)?,
+        Err(_) => message::set_seq(step, message, seq, time_ms)?,
+        Ok(content) if !content.is_silent() => message::set_seq(step, message, seq, time_ms)?,
         Ok(Content::Profile { .. } | Content::ProfileRequest) => {}
         Ok(Content::GroupProfile { name, description, picture, timer_s }) => {
             let profile = Profile { name, description, picture, timer_s };
@@ -327,20 +328,25 @@ pub(crate) fn fail_all(step: &mut Step<'_>, conversation: ConversationId, failur
     Ok(())
 }
 
-/// Own texts without a place that wait for nothing: the server had them, and has lost them.
+/// Own messages without a place that wait for nothing: the server had them, and has lost them.
 pub(crate) fn requeue_unplaced(step: &Step<'_>, conversation: ConversationId) -> Done {
-    let texts: Vec<(MessageId, String)> = step
+    let said: Vec<(MessageId, Option<String>, Option<Vec<u8>>)> = step
         .tx
         .prepare_cached(
-            "SELECT message, text FROM message WHERE conversation = ?1 AND seq = ?2 AND own = 1 AND kind = 0
+            "SELECT message, text, detail FROM message WHERE conversation = ?1 AND seq = ?2 AND own = 1
+             AND kind IN (0, 6, 7, 8)
              AND state = 0 AND message NOT IN (SELECT message FROM outbox) ORDER BY local",
         )?
         .query_map(params![conversation.as_bytes(), UNSENT], |row| {
-            Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?))
+            Ok((MessageId::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?))
         })?
         .collect::<Result<_, _>>()?;
-    for (message, text) in texts {
-        queue(step, conversation, message, &Content::Text { text, reply_to: None }, None)?;
+    for (message, text, detail) in said {
+        let content = match detail.map(|bytes| Content::decode(&bytes, message)) {
+            Some(Ok(content)) => content,
+            _ => Content::text(text.unwrap_or_default(), None),
+        };
+        queue(step, conversation, message, &content, None)?;
     }
     Ok(())
 }
@@ -358,14 +364,7 @@ pub(crate) fn queue_profile(step: &mut Step<'_>, row: &Row) -> Done {
     if row.profile_told {
         return Ok(());
     }
-    let phone = Some(step.me()?.phone.clone()).filter(|phone| !phone.is_empty());
-    let name = match step.name {
-        Some(name) => Some(name.to_owned()),
-        // A linked device was told how its person is called.
-        None => contact::find(step.tx, step.me()?.sender.account)?.and_then(|own| own.name),
-    };
-    let name = name.filter(|name| name.len() <= content::NAME_MAX_BYTES);
     let message = step.fresh_id();
-    queue(step, row.conversation, message, &Content::Profile { phone, name }, None)?;
+    queue(step, row.conversation, message, &profile::content(step)?, None)?;
     conversation::set_profile_told(step.tx, row.conversation, true)
 }

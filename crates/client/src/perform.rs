@@ -7,15 +7,18 @@ use crate::chat_state;
 use crate::command::{Command, Reply};
 use crate::compose::{self, With};
 use crate::contact::{self, Resolved};
+use crate::content::Poll;
 use crate::conversation;
 use crate::device;
 use crate::error::ClientError;
 use crate::group;
 use crate::io::CallId;
 use crate::link;
+use crate::message::expiry;
 use crate::message::timer;
 use crate::presence;
 use crate::presence::privacy::Wanted;
+use crate::profile;
 use crate::receipt;
 use crate::search;
 use crate::signal;
@@ -70,6 +73,10 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
         Command::Star { message, on } => chat_state::command::star(step, message, on).map(Some),
         Command::Starred { of: None } => view::kept::starred(step, None).map(Some),
         Command::Pin { message, on } => compose::pin(step, message, on).map(Some),
+        Command::DeleteForMe { message } => expiry::delete_for_me(step, message).map(Some),
+        Command::Vote { poll, choices } => compose::vote(step, poll, choices).map(Some),
+        Command::SetProfile { name, about, picture } => profile::set(step, name, about, picture).map(Some),
+        Command::Profile => profile::own(step).map(Some),
         other if backup::is_one(&other) => backup::perform(step, id, other),
         other if group::command::is_one(&other) => group::command::perform(step, id, other),
         other => {
@@ -92,7 +99,17 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
     let With { account, conversation } = with;
     let person = || account.ok_or(ClientError::NotAllowed { why: "this is about one other person".into() });
     let reply = match command {
-        Command::Send { text, reply_to, .. } => compose::send(step, with, text, reply_to)?,
+        Command::Send { text, reply_to, mentions, preview, .. } => {
+            compose::send(step, with, text, reply_to, mentions, preview)?
+        }
+        Command::Forward { message, .. } => compose::forward(step, with, message)?,
+        Command::CreatePoll { question, options, multiple, .. } => {
+            compose::poll(step, with, Poll { question, options, multiple })?
+        }
+        Command::SendLocation { latitude, longitude, name, .. } => {
+            compose::location(step, with, latitude, longitude, name)?
+        }
+        Command::SendContact { name, phone, .. } => compose::contact(step, with, &name, &phone)?,
         Command::React { message, emoji, .. } => compose::react(step, with, message, emoji)?,
         Command::Edit { message, text, .. } => compose::edit(step, with, message, text)?,
         Command::Delete { message, .. } => compose::delete(step, with, message)?,
@@ -146,7 +163,10 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         Command::PinConversation { on, .. } => chat_state::command::pin(step, with, on)?,
         Command::MarkUnread { .. } => chat_state::command::mark_unread(step, with)?,
         Command::SetDraft { text, .. } => chat_state::command::draft(step, with, text)?,
-        Command::SetGroupProfile { name, description, .. } => group::profile::set(step, with, name, description)?,
+        Command::SetGroupProfile { name, description, picture, .. } => {
+            group::profile::set(step, with, name, description, picture)?
+        }
+        Command::Picture { .. } => profile::picture_of(step, with)?,
         Command::SetTimer { seconds, .. } => timer::set(step, with, seconds)?,
         Command::Register { .. }
         | Command::Login { .. }
@@ -177,6 +197,10 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::MessagesAround { .. }
         | Command::Star { .. }
         | Command::Pin { .. }
+        | Command::DeleteForMe { .. }
+        | Command::Vote { .. }
+        | Command::SetProfile { .. }
+        | Command::Profile
         | Command::CreateGroup { .. }
         | Command::AddMembers { .. }
         | Command::RemoveMembers { .. }

@@ -99,7 +99,7 @@ fn op(device: &Device, with: Who, kind: Kind) -> Intent {
 fn send(world: &Rc<World>, device: &Rc<Device>, with: Who, reply_to: Option<MessageId>) {
     // No two texts are alike, so a text says which command it came from.
     let text = format!("{} says {}", device.name(), world.chance.between(0..=u64::MAX));
-    let command = Command::Send { to: peer(world, with), text: text.clone(), reply_to };
+    let command = Command::text(peer(world, with), text.clone(), reply_to);
     device.command(command, op(device, with, Kind::Text { text, reply_to }));
 }
 

@@ -3,7 +3,9 @@
 use super::Agent;
 use super::people::peer;
 use super::problem::{Problem, Result};
+use crate::command::mention;
 use crate::command::send::wait_for_tick;
+use crate::preview::{self, Reach};
 use crate::show::info::MessageInfo;
 use crate::show::plain::{self, Tick};
 use axum::Json;
@@ -40,6 +42,9 @@ struct Send {
     text: String,
     /// The id of the message that this one answers.
     reply_to: Option<String>,
+    /// Fetch the page behind the first link of the text, and send its title and description along.
+    #[serde(default)]
+    preview: bool,
     /// Which tick to wait for; without it the answer comes as soon as the message is stored here.
     wait: Option<Tick>,
     /// How long to wait, in seconds; 30 if not given, at most 300.
@@ -85,7 +90,13 @@ async fn send(
     if timeout_s > TIMEOUT_MAX_S {
         return Err(Problem::bad_request(format!("`timeout_s` is at most {TIMEOUT_MAX_S}.")));
     }
-    let id = match agent.handle.ask(Command::Send { to, text: body.text, reply_to }).await?? {
+    let mentions = mention::find(&agent.handle, &to, &body.text).await?;
+    let preview = match body.preview {
+        true => preview::of(&body.text, Reach::Public).await,
+        false => None,
+    };
+    let send = Command::Send { to, text: body.text, reply_to, mentions, preview };
+    let id = match agent.handle.ask(send).await?? {
         Reply::Queued { message, .. } => message,
         other => return Err(crate::command::unexpected(&other).into()),
     };

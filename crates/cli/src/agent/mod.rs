@@ -4,7 +4,7 @@
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
 //! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`],
 //!   [`status`], [`kept`],
-//!   [`presence`], [`search`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
+//!   [`presence`], [`say`], [`search`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
 mod conversations;
 mod events;
@@ -17,6 +17,7 @@ mod people;
 mod presence;
 mod problem;
 mod profile;
+mod say;
 mod search;
 mod status;
 mod token;
@@ -118,6 +119,7 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
         .merge(conversations::routes())
         .merge(presence::routes())
         .merge(kept::routes())
+        .merge(say::routes())
         .merge(search::routes())
         .merge(groups::routes())
         .merge(profile::routes())

@@ -3,7 +3,7 @@
 use super::Chat;
 use super::slash::{self, Typed};
 use crate::command::group::look;
-use crate::command::{mute, which};
+use crate::command::{mention, mute, which};
 use crate::driver::Handle;
 use crate::failure::Failure;
 use crate::show::time::now_ms;
@@ -50,11 +50,14 @@ impl Chat<'_> {
         let to = self.peer.clone();
         let done = |what: &'static str, command| (About::Done(what), command);
         let command = match typed {
-            Typed::Text(text) => Command::Send { to, text, reply_to: None },
-            Typed::Reply { number, text } => Command::Send { to, text, reply_to: Some(self.message(number).await?) },
+            Typed::Text(text) => self.text(text, None).await?,
+            Typed::Reply { number, text } => self.text(text, Some(self.message(number).await?)).await?,
             Typed::React { number, emoji } => Command::React { to, message: self.message(number).await?, emoji },
             Typed::Edit { number, text } => Command::Edit { to, message: self.message(number).await?, text },
             Typed::Delete { number } => Command::Delete { to, message: self.message(number).await? },
+            Typed::Hide { number } => Command::DeleteForMe { message: self.message(number).await? },
+            Typed::Vote { number, choices } => Command::Vote { poll: self.message(number).await?, choices },
+            Typed::Poll { question, options } => Command::CreatePoll { to, question, options, multiple: false },
             Typed::Star { number, on } => Command::Star { message: self.message(number).await?, on },
             Typed::Pin { number, on } => Command::Pin { message: self.message(number).await?, on },
             Typed::Unmute => Command::Mute { of: to, until_ms: None },
@@ -115,6 +118,12 @@ impl Chat<'_> {
             },
             _ => Ok(()),
         }
+    }
+
+    async fn text(&self, text: String, reply_to: Option<MessageId>) -> Result<Command, Failure> {
+        let to = self.peer.clone();
+        let mentions = mention::find(self.handle, &to, &text).await?;
+        Ok(Command::Send { to, text, reply_to, mentions, preview: None })
     }
 
     fn question(&mut self, question: (About, Command)) -> Result<(), Failure> {

@@ -152,7 +152,7 @@ fn lay_out_message(message: &Message, width: usize, now: &Now, lines: &mut Vec<L
     let room = width.saturating_sub(indent).max(1);
     let blank = || Span::raw(" ".repeat(indent.min(width)));
     let style = match message.body {
-        Body::Text { .. } => Style::new(),
+        Body::Text { .. } | Body::Poll { .. } | Body::Location { .. } | Body::Contact { .. } => Style::new(),
         _ => dim().add_modifier(Modifier::ITALIC),
     };
     let (head, head_width) = head(message, room);

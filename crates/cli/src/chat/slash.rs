@@ -23,6 +23,19 @@ pub enum Typed {
     Delete {
         number: u64,
     },
+    /// For oneself.
+    Hide {
+        number: u64,
+    },
+    Poll {
+        question: String,
+        options: Vec<String>,
+    },
+    /// Counted from 0; none take the vote back.
+    Vote {
+        number: u64,
+        choices: Vec<u32>,
+    },
     Verify {
         confirm: bool,
     },
@@ -71,7 +84,10 @@ pub const HELP: &str = "\
 /reply 12 text     answer message 12 (the number at its left)
 /react 12 👍       react to it; /react 12 - takes it back
 /edit 12 text      change a message of yours
-/delete 12         delete a message of yours for everyone
+/delete 12         delete a message of yours for everyone; as an admin of a group any
+/hide 12           delete a message on this device only
+/poll Which? A / B ask something; /vote 12 1 chooses the first answer, /vote 12 takes it back
+@name              names a member of the group
 /info 12           who has a message of yours, and who has read it
 /star 12           to find it again; /unstar 12
 /pin 12            pin it for everybody here; /unpin 12; /pins shows them
@@ -110,6 +126,9 @@ pub fn parse(line: &str) -> Result<Typed, String> {
         "delete" | "del" => {
             number(rest).map(|number| Typed::Delete { number }).ok_or_else(|| "Write: /delete 12".into())
         }
+        "hide" => number(rest).map(|number| Typed::Hide { number }).ok_or_else(|| "Write: /hide 12".into()),
+        "poll" => poll(rest).ok_or_else(|| "Write: /poll Which day? Friday / Sunday".into()),
+        "vote" => vote(rest).ok_or_else(|| "Write: /vote 12 1, or /vote 12 to take it back".into()),
         "info" | "i" => number(rest).map(|number| Typed::Info { number }).ok_or_else(|| "Write: /info 12".into()),
         "star" | "unstar" => number(rest)
             .map(|number| Typed::Star { number, on: verb == "star" })
@@ -151,6 +170,21 @@ pub fn parse(line: &str) -> Result<Typed, String> {
     }
 }
 
+/// The question ends with its mark.
+fn poll(rest: &str) -> Option<Typed> {
+    let (question, options) = rest.split_once('?')?;
+    let options: Vec<String> = options.split('/').map(|option| option.trim().to_owned()).collect();
+    (options.len() > 1).then(|| Typed::Poll { question: format!("{question}?"), options })
+}
+
+/// The answers are counted from 1.
+fn vote(rest: &str) -> Option<Typed> {
+    let mut words = rest.split_whitespace();
+    let number = number(words.next()?)?;
+    let choices = words.map(|word| word.parse::<u32>().ok()?.checked_sub(1)).collect::<Option<_>>()?;
+    Some(Typed::Vote { number, choices })
+}
+
 fn number(text: &str) -> Option<u64> {
     text.trim_start_matches('#').parse().ok()
 }
@@ -185,6 +219,12 @@ mod tests {
         assert_eq!(parse("/mute 1h"), Ok(Typed::Mute { span: Some(Span(3_600)) }));
         assert_eq!(parse("/timer 30s"), Ok(Typed::Timer { span: Some(Span(30)) }));
         assert_eq!(parse("/timer off"), Ok(Typed::Timer { span: None }));
+        assert_eq!(parse("/vote 3 1 2"), Ok(Typed::Vote { number: 3, choices: vec![0, 1] }));
+        assert_eq!(parse("/vote #3"), Ok(Typed::Vote { number: 3, choices: vec![] }));
+        let options = vec!["Friday".into(), "Sunday noon".into()];
+        let poll = Typed::Poll { question: "Which day?".into(), options };
+        assert_eq!(parse("/poll Which day? Friday / Sunday noon"), Ok(poll));
+        assert_eq!(parse("/hide 3"), Ok(Typed::Hide { number: 3 }));
         assert_eq!(parse("/q"), Ok(Typed::Quit));
     }
 
@@ -196,6 +236,9 @@ mod tests {
             ("/react 3", "/react 12 👍"),
             ("/delete", "/delete 12"),
             ("/info", "/info 12"),
+            ("/vote 3 0", "/vote 12 1"),
+            ("/poll Friday", "/poll Which day?"),
+            ("/hide", "/hide 12"),
             ("/unpin", "/unpin 12"),
             ("/search", "/search words"),
             ("/mute long", "/mute 8h"),

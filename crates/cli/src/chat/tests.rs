@@ -42,6 +42,11 @@ fn text(seq: u64, own: bool, time_ms: u64, text: &str) -> Message {
         failure: None,
         starred: false,
         pinned: false,
+        forwarded: false,
+        mentions: Vec::new(),
+        mentions_me: false,
+        preview: None,
+        deleted_by: None,
         expires_ms: None,
     }
 }

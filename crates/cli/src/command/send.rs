@@ -1,10 +1,11 @@
 //! `tidings send`: one message, and the tick that was asked for.
 
 use super::which::Which;
-use super::{text_or_stdin, unexpected, with};
+use super::{mention, text_or_stdin, unexpected, with};
 use crate::Common;
 use crate::driver::{Handle, News};
 use crate::failure::Failure;
+use crate::preview::{self, Reach};
 use crate::show::{out, plain};
 use crate::target::Target;
 use clap::{Args, ValueEnum};
@@ -22,6 +23,8 @@ Examples:
   tidings send +31687654321 \"dinner?\" --wait delivered
   uname -a | tidings send +31687654321 -
   tidings send Cinema \"yes\" --reply-to 12 --json         a group, by its name
+  tidings send Cinema \"@Bram, do you come?\"              names a member of the group
+  tidings send Cinema \"https://example.org\" --preview    sends the page's title along
   tidings send me \"buy candles\"                         notes to yourself
 
 If the tick does not come in time, the exit code is 1, and the message is kept and sent later.";
@@ -42,6 +45,12 @@ pub struct Send {
     /// Which message this answers: its number or id
     #[arg(long, value_name = "MESSAGE")]
     reply_to: Option<Which>,
+    /// Fetch the page behind the first link of the text, and send its title and description along
+    #[arg(long)]
+    preview: bool,
+    /// The same, also from addresses of this machine and of private networks
+    #[arg(long, conflicts_with = "preview")]
+    preview_anywhere: bool,
     /// Print the message as a JSON object, once the tick is there
     #[arg(long)]
     json: bool,
@@ -91,7 +100,14 @@ impl Send {
             Some(which) => Some(which.find(handle, &to).await?),
             None => None,
         };
-        let id = match handle.call(Command::Send { to, text, reply_to }).await? {
+        let preview = match (self.preview, self.preview_anywhere) {
+            (true, _) => preview::of(&text, Reach::Public).await,
+            (_, true) => preview::of(&text, Reach::Anywhere).await,
+            _ => None,
+        };
+        let mentions = mention::find(handle, &to, &text).await?;
+        let send = Command::Send { to, text, reply_to, mentions, preview };
+        let id = match handle.call(send).await? {
             Reply::Queued { message, .. } => message,
             other => return Err(unexpected(&other)),
         };

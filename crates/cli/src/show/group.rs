@@ -15,7 +15,7 @@ pub struct Group {
     pub id: String,
     pub name: Option<String>,
     pub description: Option<String>,
-    /// SHA-256 of the picture.
+    /// Names the picture: another one has another name.
     pub picture: Option<String>,
     /// Whether this account is in it (still).
     pub member: bool,

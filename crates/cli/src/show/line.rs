@@ -3,7 +3,7 @@
 use super::{plain, text, time};
 use crate::span::Span;
 use jiff::tz::TimeZone;
-use tidings_client::view::{Body, Message, Notice, Tick};
+use tidings_client::view::{Body, Message, Notice, PollOption, Tick};
 
 pub fn tick(tick: Tick) -> &'static str {
     match tick {
@@ -45,6 +45,7 @@ pub fn notice(notice: &Notice) -> String {
             format!("{} described this group: {}", name(by), text::line(it))
         }
         Notice::Described { by, description: None } => format!("{} took this group's description away.", name(by)),
+        Notice::Pictured { by } => format!("{} changed this group's picture.", name(by)),
         Notice::TimerSet { by, seconds: Some(seconds) } => {
             format!("{} set messages to disappear after {}.", name(by), Span(*seconds))
         }
@@ -61,12 +62,38 @@ pub fn notice(notice: &Notice) -> String {
 pub fn body(message: &Message) -> String {
     match &message.body {
         Body::Text { text } => text::block(text),
+        Body::Poll { question, multiple, options } => poll(question, *multiple, options),
+        Body::Location { latitude, longitude, name } => {
+            let place = format!("📍 {}, {}", f64::from(*latitude), f64::from(*longitude));
+            name.as_ref().map_or(place.clone(), |name| format!("{place} ({})", text::line(name)))
+        }
+        Body::Contact { name, phone } => format!("👤 {}: {}", text::line(name), text::line(phone)),
+        Body::Deleted if message.deleted_by.is_some() => {
+            let by = message.deleted_by.as_ref().map(super::me::name).unwrap_or_default();
+            format!("({by} deleted this message)")
+        }
         Body::Deleted if message.own => "(you deleted this message)".into(),
         Body::Deleted => "(this message was deleted)".into(),
         Body::Unreadable { why } => format!("(this message cannot be read here: {})", text::line(why)),
         Body::Notice { notice: it } => format!("({})", notice(it)),
         Body::Unknown => "(this message needs a newer version of Tidings)".into(),
     }
+}
+
+/// A choice on each line, with who chose it.
+fn poll(question: &str, multiple: bool, options: &[PollOption]) -> String {
+    let mut out = format!("📊 {}", text::line(question));
+    if multiple {
+        out.push_str(" (several may be chosen)");
+    }
+    for (index, option) in options.iter().enumerate() {
+        let mark = if option.mine { "●" } else { "○" };
+        out.push_str(&format!("\n{mark} {}. {}", index + 1, text::line(&option.text)));
+        if !option.voters.is_empty() {
+            out.push_str(&format!(": {} ({})", option.voters.len(), super::me::names(&option.voters)));
+        }
+    }
+    out
 }
 
 pub fn sender(message: &Message) -> String {
@@ -108,6 +135,9 @@ pub fn message(message: &Message, zone: &TimeZone) -> String {
         let quoted = quote.text.as_deref().map_or("(a message that is not here)".into(), text::line);
         out.push_str(&format!("\n    ↳ in reply to: {}", text::shorten(&quoted, QUOTE_COLUMNS)));
     }
+    if let Some(preview) = &message.preview {
+        out.push_str(&format!("\n    ▏ {}", text::line(&preview.title)));
+    }
     if let Some(marks) = marks(message) {
         out.push_str(&format!("\n    {marks}"));
     }
@@ -119,7 +149,12 @@ pub fn message(message: &Message, zone: &TimeZone) -> String {
 
 /// As in `★ starred  ⚑ pinned`.
 pub fn marks(message: &Message) -> Option<String> {
-    let marks = [(message.starred, "★ starred"), (message.pinned, "⚑ pinned")];
+    let marks = [
+        (message.forwarded, "↪ forwarded"),
+        (message.mentions_me, "@ you are mentioned"),
+        (message.starred, "★ starred"),
+        (message.pinned, "⚑ pinned"),
+    ];
     let shown: Vec<&str> = marks.into_iter().filter(|(on, _)| *on).map(|(_, mark)| mark).collect();
     (!shown.is_empty()).then(|| shown.join("  "))
 }

@@ -17,10 +17,11 @@ pub struct Message {
     pub number: Option<u64>,
     /// RFC 3339: the server's time, or this machine's while the message waits.
     pub time: String,
-    /// `text`, `deleted`, `unreadable` (something is missing that this device cannot read), `notice` (said by the
-    /// program, not by a person) or `unknown` (made by a newer version).
+    /// `text`, `poll`, `location`, `contact`, `deleted`, `unreadable` (something is missing that this device cannot
+    /// read), `notice` (said by the program, not by a person) or `unknown` (made by a newer version).
     pub kind: Kind,
-    /// The text; of `unreadable` and `notice` what there is to say.
+    /// The text; of a poll its question, of a place or a contact the name; of `unreadable` and `notice` what there is to
+    /// say.
     pub text: Option<String>,
     pub from: Person,
     /// Whether this account sent it.
@@ -42,12 +43,74 @@ pub struct Message {
     /// RFC 3339: when it disappears, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disappears: Option<String>,
+    /// Said by somebody else before.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Whom the text names.
+    #[serde(default)]
+    pub mentions: Vec<Mention>,
+    /// Whether it names this account.
+    #[serde(default)]
+    pub mentions_me: bool,
+    /// What stands behind a link in the text, as the sender saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+    /// The admin who deleted it, if its sender did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<Person>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// The number of a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// Bytes `start` to `start + len` of the text's UTF-8 call somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Mention {
+    pub who: Person,
+    pub start: u32,
+    pub len: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    pub url: String,
+    pub title: String,
+    pub description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Poll {
+    /// Several may be chosen.
+    pub multiple: bool,
+    pub options: Vec<PollOption>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PollOption {
+    pub text: String,
+    pub voters: Vec<Person>,
+    /// Whether this account chose it.
+    pub mine: bool,
+}
+
+/// In degrees.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Location {
+    pub latitude: f64,
+    pub longitude: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Text,
+    Poll,
+    Location,
+    Contact,
     Deleted,
     Unreadable,
     Notice,
@@ -127,12 +190,21 @@ pub struct Conversation {
     /// How many seconds what is said now stays; `null`: for good.
     #[serde(default)]
     pub timer_s: Option<u64>,
+    /// What the other person says about themselves.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Names the picture of the group or of the other person: another one has another name.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 impl From<&view::Message> for Message {
     fn from(message: &view::Message) -> Self {
         let (kind, text) = match &message.body {
             view::Body::Text { text } => (Kind::Text, Some(text.clone())),
+            view::Body::Poll { question, .. } => (Kind::Poll, Some(question.clone())),
+            view::Body::Location { name, .. } => (Kind::Location, name.clone()),
+            view::Body::Contact { name, .. } => (Kind::Contact, Some(name.clone())),
             view::Body::Deleted => (Kind::Deleted, None),
             view::Body::Unreadable { why } => (Kind::Unreadable, Some(why.clone())),
             view::Body::Notice { notice } => (Kind::Notice, Some(super::line::notice(notice))),
@@ -163,7 +235,48 @@ impl From<&view::Message> for Message {
             starred: message.starred,
             pinned: message.pinned,
             disappears: message.expires_ms.map(time::rfc3339),
+            forwarded: message.forwarded,
+            mentions: message
+                .mentions
+                .iter()
+                .map(|it| Mention { who: (&it.who).into(), start: it.start, len: it.len })
+                .collect(),
+            mentions_me: message.mentions_me,
+            preview: message.preview.as_ref().map(|it| Preview {
+                url: it.url.clone(),
+                title: it.title.clone(),
+                description: it.description.clone(),
+            }),
+            deleted_by: message.deleted_by.as_ref().map(Person::from),
+            disappears: message.expires_ms.map(time::rfc3339),
+            poll: poll(&message.body),
+            location: match message.body {
+                view::Body::Location { latitude, longitude, .. } => {
+                    Some(Location { latitude: latitude.into(), longitude: longitude.into() })
+                }
+                _ => None,
+            },
+            phone: match &message.body {
+                view::Body::Contact { phone, .. } => Some(phone.clone()),
+                _ => None,
+            },
         }
+    }
+}
+
+fn poll(body: &view::Body) -> Option<Poll> {
+    let view::Body::Poll { multiple, options, .. } = body else { return None };
+    let option = |it: &view::PollOption| PollOption {
+        text: it.text.clone(),
+        voters: it.voters.iter().map(Person::from).collect(),
+        mine: it.mine,
+    };
+    Some(Poll { multiple: *multiple, options: options.iter().map(option).collect() })
+}
+
+impl From<&view::Person> for Person {
+    fn from(person: &view::Person) -> Self {
+        Self { account: person.account.to_string(), title: person.title.clone() }
     }
 }
 
@@ -189,6 +302,8 @@ impl From<&view::Conversation> for Conversation {
             draft: row.draft.clone(),
             pins: row.pins.iter().map(ToString::to_string).collect(),
             timer_s: row.timer_s,
+            about: row.about.clone(),
+            picture: row.picture.clone(),
         }
     }
 }

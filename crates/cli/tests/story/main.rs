@@ -14,6 +14,7 @@ mod help;
 mod kept;
 mod picture;
 mod presence;
+mod said;
 mod svg;
 mod talk;
 mod terminal;

@@ -56,12 +56,10 @@ pub(crate) const STATE: &[Table] = &[
 pub(crate) const MESSAGE: Table = Table { name: "message", key: &["message"], skip: &["local"], rule: Rule::Message };
 
 /// What hangs on messages, and is packed with them.
-pub(crate) const BOUND: &[Table] = &[Table {
-    name: "reaction",
-    key: &["conversation", "message", "account"],
-    skip: &[],
-    rule: Rule::Newest(&["seq"]),
-}];
+pub(crate) const BOUND: &[Table] = &[
+    Table { name: "reaction", key: &["conversation", "message", "account"], skip: &[], rule: Rule::Newest(&["seq"]) },
+    Table { name: "vote", key: &["conversation", "message", "account"], skip: &[], rule: Rule::Newest(&["seq"]) },
+];
 
 pub(crate) fn find(name: &str) -> Option<&'static Table> {
     STATE.iter().chain([&MESSAGE]).chain(BOUND).find(|table| table.name == name)
@@ -110,7 +108,7 @@ pub(crate) fn merge_sql(table: &Table, columns: &[&str]) -> String {
         }
         Rule::Message => format!(
             "UPDATE SET {take_all} WHERE message.conversation = excluded.conversation \
-             AND ((message.kind = 2 AND excluded.kind <> 2) OR (message.kind = 0 AND excluded.kind = 1) \
+             AND ((message.kind = 2 AND excluded.kind <> 2) OR (message.kind IN (0, 6, 7, 8) AND excluded.kind = 1) \
              OR (message.kind = 0 AND excluded.kind = 0 AND excluded.edited > message.edited))"
         ),
     };

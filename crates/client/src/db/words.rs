@@ -25,7 +25,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 
 fn of_message(kind: Kind, text: &str) -> Option<String> {
     match kind {
-        Kind::Text => Some(index(text)).filter(|words| !words.is_empty()),
+        Kind::Text | Kind::Poll | Kind::Location | Kind::Contact => Some(index(text)).filter(|words| !words.is_empty()),
         _ => None,
     }
 }

@@ -214,7 +214,7 @@ fn show(step: &Step<'_>, conversation: ConversationId) -> Result<view::Group, St
         conversation,
         name: profile.name,
         description: profile.description,
-        picture: profile.picture,
+        picture: profile.picture.as_ref().map(crate::profile::picture_id),
         member: row.standing == Standing::Member && row.epoch.is_some(),
         members: member::list(step.tx, conversation)?,
         rules,

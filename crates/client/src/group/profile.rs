@@ -14,11 +14,13 @@ use crate::error::ClientError;
 use crate::event::Event;
 use crate::job::{self, Kind};
 use crate::outbox;
+use crate::profile::{checked_picture, picture};
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rand_chacha::rand_core::RngCore;
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::id::{AccountId, ConversationId};
+use tidings_proto::payload::Payload;
 
 /// How long the members wait with an answer: each somewhere within so much for every one of them, up to a bound.
 const ANSWER_MS_PER_MEMBER: u64 = 200;
@@ -29,7 +31,7 @@ const ANSWER_MIN_MS: u64 = 1_000;
 pub(crate) struct Profile {
     pub name: Option<String>,
     pub description: Option<String>,
-    pub picture: Option<String>,
+    pub picture: Option<Payload>,
     pub timer_s: Option<u64>,
 }
 
@@ -37,7 +39,12 @@ pub(crate) fn find(tx: &Connection, conversation: ConversationId) -> Result<Opti
     Ok(tx
         .prepare_cached("SELECT name, description, picture, timer_s FROM group_profile WHERE conversation = ?1")?
         .query_row([conversation.as_bytes()], |row| {
-            Ok(Profile { name: row.get(0)?, description: row.get(1)?, picture: row.get(2)?, timer_s: row.get(3)? })
+            Ok(Profile {
+                name: row.get(0)?,
+                description: row.get(1)?,
+                picture: picture(row.get(2)?),
+                timer_s: row.get(3)?,
+            })
         })
         .optional()?)
 }
@@ -63,7 +70,7 @@ pub(crate) fn put(step: &mut Step<'_>, at: At, by: AccountId, profile: &Profile)
             conversation.as_bytes(),
             profile.name,
             profile.description,
-            profile.picture,
+            profile.picture.as_ref().map(Payload::as_slice),
             profile.timer_s,
             seq
         ])?;
@@ -86,6 +93,9 @@ fn notices(step: &mut Step<'_>, at: At, by: AccountId, before: &Profile, after: 
     if before.description != after.description {
         said.push(Notice::Described { by: person.clone(), description: after.description.clone() });
     }
+    if before.picture != after.picture {
+        said.push(Notice::Pictured { by: person.clone() });
+    }
     if before.timer_s != after.timer_s {
         said.push(Notice::TimerSet { by: person, seconds: after.timer_s });
     }
@@ -105,12 +115,13 @@ fn newest(step: &Step<'_>, conversation: ConversationId) -> Result<Option<Profil
     find(step.tx, conversation)
 }
 
-/// The command. An empty description takes it away.
+/// The command. An empty description or picture takes it away.
 pub(crate) fn set(
     step: &mut Step<'_>,
     with: With,
     name: Option<String>,
     description: Option<String>,
+    new_picture: Option<Payload>,
 ) -> Result<Reply, Stop> {
     let name = name.map(|name| checked_name(&name)).transpose()?;
     let description = description.map(|text| text.trim().to_owned());
@@ -118,10 +129,14 @@ pub(crate) fn set(
     if bytes > DESCRIPTION_MAX_BYTES {
         return Err(ClientError::TooLong { bytes, max: DESCRIPTION_MAX_BYTES }.into());
     }
+    let new_picture = new_picture.map(checked_picture).transpose()?;
     change(step, with, |profile| {
         profile.name = name.or(profile.name.take());
         if let Some(text) = description {
             profile.description = Some(text).filter(|text| !text.is_empty());
+        }
+        if let Some(picture) = new_picture {
+            profile.picture = picture;
         }
     })
 }

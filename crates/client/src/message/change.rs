@@ -4,16 +4,35 @@
 //! and the newest reaction of a person win, a deletion is for ever. One's own change that still waits in the outbox is
 //! laid over the message when it is shown (`view::message`), so nothing has to be undone if it fails.
 
-use super::{Found, Kind, find, pin};
-use crate::content::Content;
+use super::{Found, Kind, find, pin, poll};
+use crate::content::{Content, Target};
 use crate::event::Event;
+use crate::group::member;
 use crate::group::notice::At;
-use crate::step::{Done, Step};
-use rusqlite::params;
+use crate::step::{Done, Step, Stop};
+use rusqlite::{Connection, params};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
 /// Changes that wait for messages which never came: the oldest go.
 const ORPHANS_MAX: u32 = 1_000;
+
+/// The message that this one changes.
+fn target(content: &Content) -> Option<Target> {
+    match content {
+        Content::Reaction { to, .. } => Some(*to),
+        Content::Edit { of, .. } | Content::Delete { of } | Content::Pin { of, .. } => Some(*of),
+        Content::Vote { poll, .. } => Some(*poll),
+        Content::Text { .. }
+        | Content::Poll(_)
+        | Content::Location { .. }
+        | Content::Contact { .. }
+        | Content::Profile { .. }
+        | Content::GroupProfile { .. }
+        | Content::ProfileRequest
+        | Content::Timer { .. }
+        | Content::Unknown => None,
+    }
+}
 
 /// `message` is the id of the change itself, `expires_ms` until when it may be kept.
 pub(crate) fn apply(
@@ -25,16 +44,7 @@ pub(crate) fn apply(
     expires_ms: Option<u64>,
 ) -> Done {
     let At { conversation, seq, .. } = at;
-    let target = match content {
-        Content::Reaction { to, .. } => to,
-        Content::Edit { of, .. } | Content::Delete { of } | Content::Pin { of, .. } => of,
-        Content::Text { .. }
-        | Content::Profile { .. }
-        | Content::GroupProfile { .. }
-        | Content::ProfileRequest
-        | Content::Timer { .. }
-        | Content::Unknown => return Ok(()),
-    };
+    let Some(target) = target(content) else { return Ok(()) };
     let Some(found) = find(step.tx, target.message)? else {
         return keep_orphan(step, at, target.message, author, message, content, expires_ms);
     };
@@ -48,6 +58,7 @@ pub(crate) fn apply(
         }
         Content::Edit { text, .. } => edit(step, target.message, &found, author, text, seq)?,
         Content::Pin { on, .. } => pin::set(step, target.message, &found, author, *on, seq)?,
+        Content::Vote { choices, .. } => poll::vote(step, target.message, &found, author, choices, seq)?,
         _ => delete(step, target.message, &found, author)?,
     };
     if changed {
@@ -67,7 +78,7 @@ fn react(
     emoji: &str,
     seq: u64,
 ) -> rusqlite::Result<bool> {
-    if found.kind == Kind::Deleted || found.kind == Kind::Notice {
+    if found.kind.is_over() {
         return Ok(false);
     }
     let changed = step
@@ -100,16 +111,24 @@ fn edit(
     Ok(true)
 }
 
-fn delete(step: &Step<'_>, target: MessageId, found: &Found, author: AccountId) -> rusqlite::Result<bool> {
-    if found.account != author || found.kind == Kind::Deleted || found.kind == Kind::Notice {
+/// Whether somebody may take it back for everyone: who said it, and the admins of a group, as of the entry at hand.
+pub(crate) fn may_delete(tx: &Connection, found: &Found, author: AccountId) -> Result<bool, Stop> {
+    if found.kind.is_over() {
+        return Ok(false);
+    }
+    Ok(found.account == author || member::rules(tx, found.conversation)?.is_some_and(|rules| rules.is_admin(author)))
+}
+
+fn delete(step: &Step<'_>, target: MessageId, found: &Found, author: AccountId) -> Result<bool, Stop> {
+    if !may_delete(step.tx, found, author)? {
         return Ok(false);
     }
     step.tx
         .prepare_cached(
-            "UPDATE message SET kind = 1, text = NULL, reply_to = NULL, edited = 0, counts = 0 WHERE message = ?1",
+            "UPDATE message SET kind = 1, text = NULL, detail = NULL, reply_to = NULL, edited = 0, counts = 0,
+             deleted_by = ?2 WHERE message = ?1",
         )?
-        .execute([target.as_bytes()])?;
-    step.tx.prepare_cached("DELETE FROM reaction WHERE message = ?1")?.execute([target.as_bytes()])?;
+        .execute([target.as_bytes(), author.as_bytes()])?;
     Ok(true)
 }
 

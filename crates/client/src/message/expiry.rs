@@ -4,6 +4,9 @@
 //! overwritten (`secure_delete`), and what the write-ahead log still has of them is too (`Db::scrub`). What changes such
 //! a message lives no longer than it.
 
+use super::{Kind, find};
+use crate::command::Reply;
+use crate::error::ClientError;
 use crate::event::Event;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -32,6 +35,28 @@ pub(crate) fn due(step: &mut Step<'_>) -> Done {
         step.event(Event::ConversationChanged { conversation });
     }
     Ok(())
+}
+
+/// On this device only. An empty row stays, so that nothing about the message comes up again.
+pub(crate) fn delete_for_me(step: &mut Step<'_>, message: MessageId) -> Result<Reply, Stop> {
+    let found = find(step.tx, message)?.filter(|found| found.kind != Kind::Gone).ok_or(ClientError::NoSuchMessage)?;
+    let waiting = step.tx.prepare_cached("SELECT 1 FROM outbox WHERE message = ?1")?.exists([message.as_bytes()])?;
+    if waiting {
+        let why = "the message is still on its way; delete it once it is sent";
+        return Err(ClientError::NotAllowed { why: why.into() }.into());
+    }
+    let conversation = found.conversation;
+    step.tx
+        .prepare_cached(
+            "UPDATE message SET kind = 5, text = NULL, detail = NULL, reply_to = NULL, edited = 0, counts = 0,
+             failure = NULL WHERE message = ?1",
+        )?
+        .execute([message.as_bytes()])?;
+    drop_changes(step, message)?;
+    step.mem.scrub = true;
+    step.event(Event::MessageRemoved { conversation, message });
+    step.event(Event::ConversationChanged { conversation });
+    Ok(Reply::Done)
 }
 
 /// Own changes of a message that is gone need not be sent; those on the way are settled as ever.

@@ -1,8 +1,10 @@
-//! The rows of messages. * [`change`]: edits, deletions and reactions. * [`pin`]: pinned for everybody.
+//! The rows of messages. * [`change`]: edits, deletions and reactions. * [`pin`]: pinned for everybody. * [`poll`]: votes.
+//! * [`expiry`]: messages that disappear, and those that were deleted here only.
 
 pub(crate) mod change;
 pub(crate) mod expiry;
 pub(crate) mod pin;
+pub(crate) mod poll;
 pub(crate) mod timer;
 
 use crate::chat_state;
@@ -26,6 +28,11 @@ pub(crate) enum Kind {
     Unreadable = 2,
     Notice = 3,
     Unknown = 4,
+    /// Deleted here, for oneself: an empty row, so that nothing about it comes up again.
+    Gone = 5,
+    Poll = 6,
+    Location = 7,
+    Contact = 8,
 }
 
 impl Kind {
@@ -35,8 +42,34 @@ impl Kind {
             1 => Self::Deleted,
             2 => Self::Unreadable,
             3 => Self::Notice,
+            5 => Self::Gone,
+            6 => Self::Poll,
+            7 => Self::Location,
+            8 => Self::Contact,
             _ => Self::Unknown,
         }
+    }
+
+    /// Whether nothing can be said about it any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Deleted | Self::Notice | Self::Gone)
+    }
+
+    /// Whether somebody said it, and it is still there.
+    pub fn is_said(self) -> bool {
+        matches!(self, Self::Text | Self::Unknown | Self::Poll | Self::Location | Self::Contact)
+    }
+}
+
+/// How a content is kept: its kind, and the words in it.
+pub(crate) fn shown(content: &Content) -> Option<(Kind, Option<&str>)> {
+    match content {
+        Content::Text { text, .. } => Some((Kind::Text, Some(text))),
+        Content::Poll(poll) => Some((Kind::Poll, Some(&poll.question))),
+        Content::Location { name, .. } => Some((Kind::Location, name.as_deref())),
+        Content::Contact { name, .. } => Some((Kind::Contact, Some(name))),
+        Content::Unknown => Some((Kind::Unknown, None)),
+        _ => None,
     }
 }
 
@@ -60,6 +93,8 @@ pub(crate) struct New<'a> {
     pub counts: bool,
     /// How long it may be kept.
     pub lifetime_s: Option<u64>,
+    /// The content, of what is more than a text.
+    pub detail: Option<&'a [u8]>,
 }
 
 /// Adds a row; false if the id is taken.
@@ -69,8 +104,8 @@ pub(crate) fn insert(step: &mut Step<'_>, new: &New<'_>) -> Result<bool, Stop> {
         .tx
         .prepare_cached(
             "INSERT INTO message (message, conversation, seq, account, device, own, time_ms, kind, text, reply_to,
-                 digest, counts, lifetime_s, expires_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (message) DO NOTHING",
+                 digest, counts, detail, lifetime_s, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (message) DO NOTHING",
         )?
         .execute(params![
             new.message.as_bytes(),
@@ -85,6 +120,7 @@ pub(crate) fn insert(step: &mut Step<'_>, new: &New<'_>) -> Result<bool, Stop> {
             new.reply_to.as_ref().map(MessageId::as_bytes),
             new.digest,
             new.counts,
+            new.detail,
             new.lifetime_s,
             new.seq.and_then(|_| expiry::at_ms(new.time_ms, new.lifetime_s)),
         ])?;
@@ -165,13 +201,13 @@ pub(crate) fn receive(step: &mut Step<'_>, entry: &Entry, content: &Content, byt
     let conversation = entry.log.as_conversation();
     let lifetime_s = content::lifetime_s(bytes);
     let expires_ms = expiry::at_ms(entry.time_ms, lifetime_s);
-    let (text, reply_to) = match content {
-        Content::Text { text, reply_to } => (Some(text.as_str()), *reply_to),
-        Content::Unknown => (None, None),
-        _ => {
-            let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
-            return change::apply(step, at, entry.sender.account, entry.message_id, content, expires_ms);
-        }
+    let Some((kind, text)) = shown(content) else {
+        let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
+        return change::apply(step, at, entry.sender.account, entry.message_id, content, expires_ms);
+    };
+    let reply_to = match content {
+        Content::Text { reply_to, .. } => *reply_to,
+        _ => None,
     };
     timer::seen(step, conversation, lifetime_s)?;
     if expires_ms.is_some_and(|expires_ms| expires_ms <= step.now_ms) {
@@ -183,11 +219,12 @@ pub(crate) fn receive(step: &mut Step<'_>, entry: &Entry, content: &Content, byt
         seq: Some(entry.seq),
         sender: entry.sender,
         time_ms: entry.time_ms,
-        kind: if text.is_some() { Kind::Text } else { Kind::Unknown },
+        kind,
         text,
         reply_to: quotable(step.tx, conversation, reply_to)?,
         digest: Some(content::digest(conversation, entry.sender.account, entry.message_id, bytes)),
         counts: entry.counts(),
+        detail: Some(bytes).filter(|_| !content.is_plain()),
         lifetime_s,
     };
     if insert(step, &new)? {
@@ -217,6 +254,7 @@ pub(crate) fn unreadable(step: &mut Step<'_>, entry: &Entry, why: &str) -> Done 
             reply_to: None,
             digest: None,
             counts: true,
+            detail: None,
             lifetime_s: None,
         },
     )?;
@@ -247,6 +285,7 @@ pub(crate) fn notice(
             reply_to: None,
             digest: None,
             counts: false,
+            detail: None,
             lifetime_s: None,
         },
     )?;
@@ -268,7 +307,8 @@ pub(crate) fn unplace_above(step: &Step<'_>, conversation: ConversationId, head:
     let device = step.me()?.sender.device;
     step.tx
         .prepare_cached(
-            "UPDATE message SET seq = ?3, expires_ms = NULL WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind = 0",
+            "UPDATE message SET seq = ?3, expires_ms = NULL
+             WHERE conversation = ?1 AND seq > ?2 AND device = ?4 AND kind IN (0, 6, 7, 8)",
         )?
         .execute(params![conversation.as_bytes(), head, UNSENT, device.as_bytes()])?;
     Ok(())

@@ -11,7 +11,7 @@ use tidings_proto::id::{AccountId, ConversationId, MessageId};
 const PINS_MAX: u32 = 3;
 
 pub(crate) fn can_be(kind: Kind) -> bool {
-    !matches!(kind, Kind::Deleted | Kind::Notice | Kind::Unreadable)
+    kind.is_said()
 }
 
 /// In a group those who may edit it.

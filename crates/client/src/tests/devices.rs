@@ -97,7 +97,7 @@ fn devices_can_be_linked_in_a_chain_and_meet_in_the_self_chat() {
         let newest = world.link(*devices.last().unwrap());
         devices.push(newest);
     }
-    world.must(devices[4], &Command::Send { to: Peer::Me, text: "note".into(), reply_to: None });
+    world.must(devices[4], &Command::text(Peer::Me, "note", None));
     world.settle();
     for who in devices {
         assert_eq!(world.texts(who, &Peer::Me), ["note"], "{who}");
@@ -191,7 +191,7 @@ fn a_revoked_device_is_taken_out_everywhere_before_the_next_message() {
     world.say(0, 1, "hello");
     world.settle();
     let laptop = world.link(0);
-    let to_group = |text: &str| Command::Send { to: Peer::Conversation(group), text: text.into(), reply_to: None };
+    let to_group = |text: &str| Command::text(Peer::Conversation(group), text, None);
     world.must(laptop, &to_group("from the laptop"));
     world.say(1, 0, "to both");
     world.settle();

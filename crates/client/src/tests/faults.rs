@@ -70,7 +70,7 @@ fn both_at_once(world: &mut World) {
     }
     for (who, to) in [(0, 1), (1, 0)] {
         let to = world.peer(to);
-        world.command(who, Command::Send { to, text: format!("from {who}"), reply_to: None });
+        world.command(who, Command::text(to, format!("from {who}"), None));
     }
     world.settle();
     // What a crash swallowed before it was stored is said again; what was stored must not be.

@@ -26,7 +26,7 @@ impl World {
     }
 
     pub fn tell(&mut self, who: usize, group: ConversationId, text: &str) -> MessageId {
-        let send = Command::Send { to: Peer::Conversation(group), text: text.into(), reply_to: None };
+        let send = Command::text(Peer::Conversation(group), text, None);
         match self.must(who, &send) {
             Reply::Queued { message, .. } => message,
             other => panic!("{other:?}"),
@@ -41,7 +41,7 @@ impl World {
     }
 
     fn tell_while_crashing(&mut self, who: usize, group: ConversationId, text: &str) {
-        let send = Command::Send { to: Peer::Conversation(group), text: text.into(), reply_to: None };
+        let send = Command::text(Peer::Conversation(group), text, None);
         while self.ask(who, send.clone()).is_err() && !self.seen(who, group).iter().any(|line| line == text) {}
     }
 
@@ -178,7 +178,7 @@ fn people_are_added_and_removed_and_only_by_who_may() {
     assert_eq!(world.seen(3, group).last().unwrap(), "0 removed 3");
     assert!(!world.group(3, group).member);
     assert!(!world.conversations(3)[0].member);
-    let send = Command::Send { to: to(group), text: "am I here?".into(), reply_to: None };
+    let send = Command::text(to(group), "am I here?", None);
     assert_refused(world.ask(3, send), "not in this group");
     assert_eq!(world.seen(2, group).last().unwrap(), "without 3");
 
@@ -200,7 +200,7 @@ fn admins_and_rules_change_and_hold() {
     assert_refused(world.ask(1, closed.clone()), "only an admin");
     world.must(0, &closed);
     world.settle();
-    let send = Command::Send { to: to(group), text: "may I?".into(), reply_to: None };
+    let send = Command::text(to(group), "may I?", None);
     assert_refused(world.ask(1, send), "only admins may write");
     let announced = world.tell(0, group, "an announcement");
     world.settle();
@@ -419,14 +419,14 @@ fn a_forbidden_commit_that_the_server_passes_on_ends_the_trust_in_it() {
     world.set_online(2, true);
     world.settle();
     assert_eq!(world.seen(2, group).last().unwrap(), "Distrusted");
-    let send = Command::Send { to: to(group), text: "?".into(), reply_to: None };
+    let send = Command::text(to(group), "?", None);
     assert_refused(world.ask(2, send), "not in this group");
 }
 
 #[test]
 fn notes_to_oneself_stay_with_oneself() {
     let mut world = World::signed_in(1);
-    let note = Command::Send { to: Peer::Me, text: "buy milk".into(), reply_to: None };
+    let note = Command::text(Peer::Me, "buy milk", None);
     let Reply::Queued { message, .. } = world.must(0, &note) else { panic!() };
     world.settle();
     assert_eq!(world.tick_of(0, message), Some(Tick::Read));

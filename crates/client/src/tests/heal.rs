@@ -93,7 +93,7 @@ fn an_append_that_crosses_a_commit_is_sent_again_under_the_same_id() {
         }
     }
     let to = world.peer(1);
-    let send = Command::Send { to, text: "crosses".into(), reply_to: None };
+    let send = Command::text(to, "crosses", None);
     let id = world.command(0, send);
     world.run(|world| world.people[0].replies.contains_key(&id));
     let Some(Ok(Reply::Queued { message, .. })) = world.people[0].replies.get(&id).cloned() else { panic!() };
@@ -224,7 +224,7 @@ fn a_moved_frame_is_followed_by_reading() {
     let (mut world, conversation) = talking();
     let connection = world.people[1].connection.unwrap();
     let to = world.peer(1);
-    world.command(0, Command::Send { to, text: "kept back".into(), reply_to: None });
+    world.command(0, Command::text(to, "kept back", None));
     for _ in 0..20 {
         world.server.out.retain(|(to, frame)| *to != connection || !matches!(frame, ServerFrame::Entry(_)));
         world.step();

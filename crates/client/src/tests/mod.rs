@@ -2,6 +2,7 @@
 
 mod backup;
 mod block;
+mod chat_content;
 mod chat_state;
 mod devices;
 mod faults;

@@ -16,7 +16,7 @@ fn safety(world: &mut World, who: usize, of: usize) -> (String, bool) {
 #[test]
 fn somebody_unknown_is_looked_up_and_ones_own_number_is_refused() {
     let mut world = World::signed_in(1);
-    let send = |phone: &str| Command::Send { to: Peer::Phone(phone.into()), text: "x".into(), reply_to: None };
+    let send = |phone: &str| Command::text(Peer::Phone(phone.into()), "x", None);
     assert_eq!(world.ask(0, send("+49 170 1234567")), Err(ClientError::NoSuchPerson { phone: "+491701234567".into() }));
     assert!(matches!(world.ask(0, send("+31612345670")), Err(ClientError::NotAllowed { .. })));
     let local = world.ask(0, send("0612345678"));
@@ -90,7 +90,7 @@ fn a_claimed_number_is_shown_only_if_the_server_confirms_it() {
     let phone = world.people[2].phone.clone();
     world.people[0].client.as_mut().unwrap().memory.me.as_mut().unwrap().phone = phone;
     let account = world.server.accounts["+31612345671"];
-    let send = Command::Send { to: Peer::Account(account), text: "trust me".into(), reply_to: None };
+    let send = Command::text(Peer::Account(account), "trust me", None);
     world.must(0, &send);
     world.settle();
     let row = world.conversation(1);

@@ -18,7 +18,7 @@ fn device(world: &World, who: usize) -> DeviceId {
 fn a_login_ends_with_keys_at_the_server_and_a_connection() {
     let mut world = World::new(1);
     assert_eq!(world.ask(0, Command::Conversations), Ok(Reply::Conversations(vec![])));
-    let send = Command::Send { to: world.peer(0), text: "x".into(), reply_to: None };
+    let send = Command::text(world.peer(0), "x", None);
     assert_eq!(world.ask(0, send), Err(ClientError::NotLoggedIn));
     let sent = world.ask(0, Command::Register { phone: "+31 612 345 670".into() });
     assert_eq!(sent, Ok(Reply::CodeSent { expires_in_s: 600, retry_after_s: 60 }));

@@ -53,7 +53,7 @@ fn both_at_once_end_in_one_conversation_with_both_messages() {
     let mut world = World::signed_in(2);
     for (who, to) in [(0, 1), (1, 0)] {
         let to = world.peer(to);
-        world.command(who, Command::Send { to, text: format!("from {who}"), reply_to: None });
+        world.command(who, Command::text(to, format!("from {who}"), None));
     }
     world.settle();
     let mut shown = world.shown(0);
@@ -111,7 +111,7 @@ fn replies_reactions_edits_and_deletions_show_the_same_on_both_sides() {
     let (to_0, to_1) = (world.peer(0), world.peer(1));
     world.must(0, &Command::Edit { to: to_1.clone(), message: first, text: "first".into() });
     world.must(1, &Command::React { to: to_0.clone(), message: first, emoji: Some("👍".into()) });
-    world.must(1, &Command::Send { to: to_0.clone(), text: "to the first".into(), reply_to: Some(first) });
+    world.must(1, &Command::text(to_0.clone(), "to the first", Some(first)));
     world.settle();
     for who in [0, 1] {
         assert_eq!(world.shown(who), ["first (edited) [👍]", "second", "to the first"]);
@@ -164,12 +164,12 @@ fn only_ones_own_texts_can_be_edited_or_deleted() {
     for command in [
         Command::Edit { to: to.clone(), message, text: "yours".into() },
         Command::Delete { to: to.clone(), message },
-        Command::Send { to: to.clone(), text: String::new(), reply_to: None },
+        Command::text(to.clone(), String::new(), None),
     ] {
         let result = world.ask(1, command);
         assert!(matches!(result, Err(ClientError::NotAllowed { .. })), "{result:?}");
     }
-    let long = world.ask(1, Command::Send { to, text: "x".repeat(40_000), reply_to: None });
+    let long = world.ask(1, Command::text(to, "x".repeat(40_000), None));
     assert_eq!(long, Err(ClientError::TooLong { bytes: 40_000, max: 32 * 1024 }));
     assert_eq!(world.shown(1), ["mine"]);
 }

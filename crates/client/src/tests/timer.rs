@@ -12,7 +12,7 @@ impl World {
         self.ask(who, Command::SetTimer { of, seconds })
     }
 
-    fn chat(&mut self, who: usize, of: ConversationId) -> Conversation {
+    pub fn chat(&mut self, who: usize, of: ConversationId) -> Conversation {
         self.conversations(who).into_iter().find(|row| row.conversation == of).unwrap()
     }
 
@@ -62,7 +62,7 @@ fn messages_disappear_at_their_time_with_all_that_hangs_on_them() {
     world.must(1, &Command::Star { message: goes, on: true });
     world.must(0, &Command::Edit { to: of.clone(), message: goes, text: "goes too".into() });
     world.timer(1, back.clone(), None).unwrap();
-    let reply = Command::Send { to: back, text: "an answer".into(), reply_to: Some(goes) };
+    let reply = Command::text(back, "an answer", Some(goes));
     world.must(1, &reply);
     world.settle();
 
@@ -121,10 +121,15 @@ fn a_group_tells_its_timer_and_name_as_its_rules_allow() {
     assert!(refused.to_string().contains("only admins"), "{refused}");
     world.timer(0, of.clone(), Some(60)).unwrap();
     // Neither undoes the other while both are on their way.
-    let rename =
-        Command::SetGroupProfile { group: of.clone(), name: Some("Film".into()), description: Some("Fridays".into()) };
+    let profile = |name: Option<&str>, description: Option<&str>| Command::SetGroupProfile {
+        group: of.clone(),
+        name: name.map(Into::into),
+        description: description.map(Into::into),
+        picture: None,
+    };
+    let rename = profile(Some("Film"), Some("Fridays"));
     world.must(0, &rename);
-    world.must(0, &Command::Send { to: of.clone(), text: "goes".into(), reply_to: None });
+    world.must(0, &Command::text(of.clone(), "goes", None));
     world.must(0, &Command::AddMembers { group: of.clone(), members: vec![world.peer(2)] });
     world.settle();
     for who in 0..3 {
@@ -143,9 +148,9 @@ fn a_group_tells_its_timer_and_name_as_its_rules_allow() {
     }
     world.pass(60_001);
     assert_eq!(world.said_in(1, group), Vec::<String>::new());
-    let same = Command::SetGroupProfile { group: of.clone(), name: Some("Film".into()), description: None };
+    let same = profile(Some("Film"), None);
     assert_eq!(world.must(0, &same), Reply::Done);
-    assert!(world.ask(0, Command::SetGroupProfile { group: of, name: Some(" ".into()), description: None }).is_err());
+    assert!(world.ask(0, profile(Some(" "), None)).is_err());
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn spans_beyond_the_limits_are_refused_and_notes_to_oneself_can_go_too() {
         assert!(world.timer(0, Peer::Me, Some(seconds)).is_err());
     }
     world.timer(0, Peer::Me, Some(30)).unwrap();
-    world.must(0, &Command::Send { to: Peer::Me, text: "note".into(), reply_to: None });
+    world.must(0, &Command::text(Peer::Me, "note", None));
     world.settle();
     let conversation = world.conversation(0).conversation;
     assert_eq!(world.said_in(0, conversation), ["note"]);

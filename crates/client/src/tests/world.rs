@@ -335,7 +335,7 @@ impl World {
     /// Says something, again if a crash swallowed it.
     pub fn say(&mut self, who: usize, to: usize, text: &str) -> MessageId {
         loop {
-            let send = Command::Send { to: self.peer(to), text: text.into(), reply_to: None };
+            let send = Command::text(self.peer(to), text, None);
             match self.ask(who, send) {
                 Ok(Reply::Queued { message, .. }) => return message,
                 Ok(other) => panic!("{other:?}"),

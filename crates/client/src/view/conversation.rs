@@ -7,6 +7,7 @@ use crate::conversation::{self, Row, Standing};
 use crate::group;
 use crate::message::{pin, timer};
 use crate::presence;
+use crate::profile;
 use crate::step::{Step, Stop};
 use rusqlite::{Connection, params};
 use tidings_proto::entry::ConversationKind;
@@ -70,13 +71,20 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
         draft: kept.draft,
         pins: pin::of(step.tx, conversation)?,
         timer_s: timer::current(step.tx, conversation)?,
+        picture: match account {
+            Some(account) => profile::find(step.tx, account)?.picture,
+            None => group::profile::find(step.tx, conversation)?.and_then(|profile| profile.picture),
+        }
+        .as_ref()
+        .map(profile::picture_id),
+        about: contact.and_then(|contact| contact.about),
     })
 }
 
 /// A name from the profile, else the number, else the account id.
 pub(super) fn title(tx: &Connection, account: AccountId) -> Result<String, Stop> {
     let contact = contact::find(tx, account)?;
-    let known = contact.and_then(|contact| contact.name.or(contact.phone));
+    let known = contact.and_then(|contact| contact.name.filter(|name| !name.is_empty()).or(contact.phone));
     Ok(known.unwrap_or_else(|| account.to_string()))
 }
 

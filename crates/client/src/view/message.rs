@@ -1,6 +1,7 @@
 //! [`Message`]: what is in the database, with one's own changes that still wait in the outbox laid over it.
 
 use super::conversation::title;
+use super::detail::{self, Detail};
 use super::notice;
 use super::{Body, Message, Position, Quote, Reaction, Tick};
 use crate::chat_state;
@@ -18,7 +19,8 @@ const PAGE_MAX: u32 = 500;
 /// Characters of a quoted text.
 const QUOTE_MAX_CHARS: usize = 200;
 
-const COLUMNS: &str = "message, conversation, seq, local, account, own, time_ms, kind, text, reply_to, edited, state, failure, expires_ms";
+const COLUMNS: &str = "message, conversation, seq, local, account, own, time_ms, kind, text, reply_to, edited, state, failure, \
+     detail, deleted_by, expires_ms";
 
 /// As it stands in the database.
 struct Stored {
@@ -35,6 +37,8 @@ struct Stored {
     edited: bool,
     failed: bool,
     failure: Option<String>,
+    detail: Option<Vec<u8>>,
+    deleted_by: Option<AccountId>,
     expires_ms: Option<u64>,
 }
 
@@ -53,14 +57,16 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         edited: row.get::<_, u64>(10)? > 0,
         failed: row.get(11)?,
         failure: row.get(12)?,
-        expires_ms: row.get(13)?,
+        detail: row.get(13)?,
+        deleted_by: row.get::<_, Option<[u8; 16]>>(14)?.map(AccountId::from_bytes),
+        expires_ms: row.get(15)?,
     })
 }
 
 pub(crate) fn one(step: &Step<'_>, message: MessageId) -> Result<Option<Message>, Stop> {
     let stored = step
         .tx
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE message = ?1"))?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE message = ?1 AND kind <> 5"))?
         .query_row([message.as_bytes()], read)
         .optional()?;
     stored.map(|stored| show(step, stored)).transpose()
@@ -84,7 +90,7 @@ pub(crate) fn page(
     let mut stored: Vec<Stored> = step
         .tx
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) < (?2, ?3)
+            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) < (?2, ?3) AND kind <> 5
              ORDER BY seq DESC, local DESC LIMIT ?4"
         ))?
         .query_map(params![conversation.as_bytes(), seq, local, limit.min(PAGE_MAX)], read)?
@@ -103,7 +109,7 @@ pub(crate) fn after(
     let stored: Vec<Stored> = step
         .tx
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) > (?2, ?3)
+            "SELECT {COLUMNS} FROM message WHERE conversation = ?1 AND (seq, local) > (?2, ?3) AND kind <> 5
              ORDER BY seq, local LIMIT ?4"
         ))?
         .query_map(
@@ -138,6 +144,14 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
     let mut pinned = pin::is_pinned(step.tx, stored.conversation, stored.message)?;
     overlay(step, &stored, &mut body, &mut edited, &mut reactions, &mut pinned)?;
     let deleted = body == Body::Deleted;
+    let detail = match stored.detail.as_deref().filter(|_| !deleted) {
+        Some(bytes) => detail::read(step, stored.message, bytes, edited)?,
+        None => Detail::default(),
+    };
+    let deleted_by = match stored.deleted_by.filter(|by| deleted && *by != stored.account) {
+        Some(by) => Some(notice::person(step.tx, by)?),
+        None => None,
+    };
     Ok(Message {
         message: stored.message,
         conversation: stored.conversation,
@@ -159,8 +173,13 @@ fn show(step: &Step<'_>, stored: Stored) -> Result<Message, Stop> {
         failure: stored.failure,
         starred: !deleted && chat_state::is_starred(step.tx, stored.conversation, stored.message)?,
         pinned: pinned && !deleted,
+        forwarded: detail.forwarded,
+        mentions: detail.mentions,
+        mentions_me: detail.mentions_me,
+        preview: detail.preview,
+        deleted_by,
         expires_ms: stored.expires_ms,
-        body,
+        body: detail.body.unwrap_or(body),
     })
 }
 
@@ -170,7 +189,8 @@ fn body(tx: &Connection, stored: &Stored) -> Result<Body, Stop> {
         Kind::Text => Body::Text { text },
         Kind::Deleted => Body::Deleted,
         Kind::Unreadable => Body::Unreadable { why: text },
-        Kind::Unknown => Body::Unknown,
+        // Their detail says it.
+        Kind::Unknown | Kind::Gone | Kind::Poll | Kind::Location | Kind::Contact => Body::Unknown,
         Kind::Notice => notice::read(tx, &text)?.map_or(Body::Unknown, |notice| Body::Notice { notice }),
     })
 }
@@ -229,7 +249,9 @@ fn quote(step: &Step<'_>, conversation: ConversationId, message: MessageId) -> R
             Ok(Quote {
                 message,
                 sender: AccountId::from_bytes(row.get(0)?),
-                text: text.filter(|_| row.get(1) == Ok(Kind::Text as u8)).map(|text| begin(&text)),
+                text: text
+                    .filter(|_| row.get(1).is_ok_and(|kind| Kind::from_u8(kind).is_said()))
+                    .map(|text| begin(&text)),
             })
         })
         .optional()?;

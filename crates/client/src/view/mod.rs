@@ -1,12 +1,14 @@
 //! Plain rows to show. Queries live beside them, one file per row.
 
 pub(crate) mod conversation;
+mod detail;
 pub(crate) mod info;
 pub(crate) mod kept;
 pub(crate) mod message;
 pub(crate) mod notice;
 pub(crate) mod status;
 
+use crate::content::{Degrees, LinkPreview};
 use serde::{Deserialize, Serialize};
 use tidings_proto::backup::SecretKind;
 use tidings_proto::entry::ConversationKind;
@@ -112,6 +114,13 @@ pub struct Conversation {
     /// How long what is said now stays, if not for good.
     #[serde(default)]
     pub timer_s: Option<u64>,
+    /// What the other person says about themselves.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Names the picture of the group or of the other person: another one has another name. [`crate::Command::Picture`]
+    /// gets it.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// Whether somebody is there.
@@ -166,9 +175,42 @@ pub struct Message {
     /// For everybody in the chat.
     #[serde(default)]
     pub pinned: bool,
-    /// When it disappears.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Said by somebody else before.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Whom the text names, in the text's order.
+    #[serde(default)]
+    pub mentions: Vec<Mentioned>,
+    /// Whether it names oneself.
+    #[serde(default)]
+    pub mentions_me: bool,
+    #[serde(default)]
+    pub preview: Option<Box<LinkPreview>>,
+    /// The admin who deleted it for everyone, if it was not the sender.
+    #[serde(default)]
+    pub deleted_by: Option<Person>,
+    /// When it disappears by the conversation's timer; not known before it is sent.
+    #[serde(default)]
     pub expires_ms: Option<u64>,
+}
+
+/// Somebody named in a text: bytes `start .. start + len` of its UTF-8 call them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Mentioned {
+    pub who: Person,
+    pub start: u32,
+    pub len: u32,
+}
+
+/// An answer of a poll, and who chose it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PollOption {
+    pub text: String,
+    pub voters: Vec<Person>,
+    /// Whether oneself did.
+    pub mine: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +220,22 @@ pub enum Body {
     Text {
         text: String,
     },
-    /// Deleted for everyone by its sender.
+    Poll {
+        question: String,
+        /// Several may be chosen.
+        multiple: bool,
+        options: Vec<PollOption>,
+    },
+    Location {
+        latitude: Degrees,
+        longitude: Degrees,
+        name: Option<String>,
+    },
+    Contact {
+        name: String,
+        phone: String,
+    },
+    /// Deleted for everyone by its sender, or by [`Message::deleted_by`].
     Deleted,
     /// Something is missing here that this device cannot read: what is known of it, for people.
     Unreadable {
@@ -238,6 +295,10 @@ pub enum Notice {
         by: Person,
         description: Option<String>,
     },
+    /// It has another picture, or none.
+    Pictured {
+        by: Person,
+    },
     /// How long what is said stays from there on; `None`: for good.
     TimerSet {
         by: Person,
@@ -263,7 +324,7 @@ pub struct Group {
     pub conversation: ConversationId,
     pub name: Option<String>,
     pub description: Option<String>,
-    /// SHA-256 of the picture, as its profile names it.
+    /// Names the picture, as in [`Conversation::picture`].
     pub picture: Option<String>,
     /// False once one has left or was removed.
     pub member: bool,

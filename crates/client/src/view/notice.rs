@@ -34,6 +34,7 @@ fn people(notice: &mut Notice) -> Vec<&mut Person> {
         | Notice::JoinedByLink { who }
         | Notice::Renamed { by: who, .. }
         | Notice::Described { by: who, .. }
+        | Notice::Pictured { by: who }
         | Notice::TimerSet { by: who, .. }
         | Notice::RulesChanged { by: who, .. } => vec![who],
         Notice::Added { by, who } | Notice::Removed { by, who } => who.iter_mut().chain([by]).collect(),

@@ -119,8 +119,10 @@ fn check_view(
             Body::Notice { notice: Notice::HistoryMissing } => {
                 log.is_cut(world.server.now_ms()) || reach.missed_the_beginning()
             }
-            // Of groups, which the people here do not make yet.
-            Body::Notice { .. } | Body::Unknown => false,
+            // Of groups and of kinds that the people here do not send yet.
+            Body::Notice { .. } | Body::Unknown | Body::Poll { .. } | Body::Location { .. } | Body::Contact { .. } => {
+                false
+            }
         };
         if !good {
             return Err(format!("shows {:?} at {}, which nobody wrote", message.body, message.position.seq));

@@ -65,6 +65,8 @@ enum What {
     Name(profile::Name),
     /// Change a group's description
     Describe(profile::Describe),
+    /// Give a group a picture
+    Picture(profile::Picture),
     /// Say who may post, edit the group's name, and add people
     Rules(rules::Rules),
     /// Remove somebody for good
@@ -98,6 +100,7 @@ impl Group {
             What::Admin(it) => it.run(common).await,
             What::Name(it) => it.run(common).await,
             What::Describe(it) => it.run(common).await,
+            What::Picture(it) => it.run(common).await,
             What::Rules(it) => it.run(common).await,
             What::Ban(it) => it.run(common).await,
             What::Unban(it) => it.run(common).await,

@@ -1,12 +1,14 @@
-//! `tidings group name` and `tidings group describe`
+//! `tidings group name`, `describe` and `picture`
 
 use super::Patience;
 use crate::Common;
-use crate::command::{sent, with};
+use crate::command::{picture, sent, with};
 use crate::failure::Failure;
 use crate::target::Target;
 use clap::Args;
+use std::path::PathBuf;
 use tidings_client::Command;
+use tidings_proto::payload::Payload;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -37,28 +39,58 @@ pub struct Describe {
     patience: Patience,
 }
 
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings group picture Cinema poster.webp
+  tidings group picture Cinema --off
+
+It travels in an encrypted message: the server does not have it.")]
+pub struct Picture {
+    /// Which group: its name or id
+    group: Target,
+    /// A WebP, JPEG or PNG file of at most 24 KiB
+    #[arg(required_unless_present = "off", conflicts_with = "off")]
+    file: Option<PathBuf>,
+    /// Take it away
+    #[arg(long)]
+    off: bool,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+impl Picture {
+    pub async fn run(self, common: &Common) -> Result<(), Failure> {
+        let picture = match &self.file {
+            Some(file) => picture::read(file)?,
+            None => picture::none(),
+        };
+        set(common, &self.group, [None, None], Some(picture), self.patience).await
+    }
+}
+
 impl Name {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        set(common, &self.group, Some(self.name), None, self.patience).await
+        set(common, &self.group, [Some(self.name), None], None, self.patience).await
     }
 }
 
 impl Describe {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        set(common, &self.group, None, Some(self.description), self.patience).await
+        set(common, &self.group, [None, Some(self.description)], None, self.patience).await
     }
 }
 
 async fn set(
     common: &Common,
     group: &Target,
-    name: Option<String>,
-    description: Option<String>,
+    [name, description]: [Option<String>; 2],
+    picture: Option<Payload>,
     patience: Patience,
 ) -> Result<(), Failure> {
     with(common, &[group], async |handle| {
         let group = group.peer(handle).await?;
-        handle.call(Command::SetGroupProfile { group, name, description }).await?;
+        handle.call(Command::SetGroupProfile { group, name, description, picture }).await?;
         sent(handle, patience.within()).await
     })
     .await

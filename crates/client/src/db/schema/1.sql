@@ -26,7 +26,10 @@ CREATE TABLE contact (
     verified INTEGER NOT NULL DEFAULT 0,
     blocked INTEGER NOT NULL DEFAULT 0,
     -- A number that they say is theirs; moves to `phone` when the server confirms it.
-    claimed_phone TEXT
+    claimed_phone TEXT,
+    -- What they say about themselves, and their picture: JPEG, PNG or WebP.
+    about TEXT,
+    picture BLOB
 ) WITHOUT ROWID;
 CREATE INDEX contact_phone ON contact (phone) WHERE phone IS NOT NULL;
 
@@ -69,7 +72,7 @@ CREATE TABLE message (
     device BLOB NOT NULL,
     own INTEGER NOT NULL,
     time_ms INTEGER NOT NULL,
-    -- view::Body: 0 text, 1 deleted, 2 unreadable, 3 notice, 4 unknown. `text` is the text, or why, or which notice.
+    -- message::Kind. `text` is the text, or why, or which notice.
     kind INTEGER NOT NULL,
     text TEXT,
     reply_to BLOB,
@@ -83,6 +86,10 @@ CREATE TABLE message (
     state INTEGER NOT NULL DEFAULT 0,
     -- Why it failed, for people.
     failure TEXT,
+    -- The content, of what is more than a text.
+    detail BLOB,
+    -- Who deleted it for everyone.
+    deleted_by BLOB,
     -- How long it may be kept, and until when: that is known with its seq. NULL: for good.
     lifetime_s INTEGER,
     expires_ms INTEGER
@@ -97,6 +104,17 @@ CREATE TABLE reaction (
     message BLOB NOT NULL,
     account BLOB NOT NULL,
     emoji TEXT NOT NULL,
+    -- Seq of the entry that gave it: in one total order the last one counts.
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (conversation, message, account)
+) WITHOUT ROWID;
+
+-- message/poll.rs: the choices of each person, a byte for each. Empty where the vote was taken back.
+CREATE TABLE vote (
+    conversation BLOB NOT NULL,
+    message BLOB NOT NULL,
+    account BLOB NOT NULL,
+    choices BLOB NOT NULL,
     -- Seq of the entry that gave it: in one total order the last one counts.
     seq INTEGER NOT NULL,
     PRIMARY KEY (conversation, message, account)
@@ -145,10 +163,13 @@ CREATE INDEX chat_state_part ON chat_state (part, stamp_ms) WHERE value IS NOT N
 CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
     DELETE FROM reaction WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM search WHERE rowid = old.local;
+    DELETE FROM vote WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
 END;
-CREATE TRIGGER message_emptied AFTER UPDATE OF kind ON message WHEN new.kind = 1 BEGIN
+CREATE TRIGGER message_emptied AFTER UPDATE OF kind ON message WHEN new.kind IN (1, 5) BEGIN
+    DELETE FROM reaction WHERE conversation = old.conversation AND message = old.message;
+    DELETE FROM vote WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM pin WHERE conversation = old.conversation AND message = old.message;
     DELETE FROM chat_state WHERE conversation = old.conversation AND part = 0 AND message = old.message;
 END;
@@ -320,7 +341,8 @@ CREATE TABLE group_profile (
     conversation BLOB NOT NULL PRIMARY KEY,
     name TEXT,
     description TEXT,
-    picture TEXT,
+    -- JPEG, PNG or WebP.
+    picture BLOB,
     -- The disappearing timer in seconds.
     timer_s INTEGER,
     seq INTEGER NOT NULL
@@ -439,5 +461,14 @@ CREATE TRIGGER reaction_changed AFTER UPDATE ON reaction WHEN EXISTS (SELECT 1 F
     INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
 END;
 CREATE TRIGGER reaction_deleted AFTER DELETE ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message;
+END;
+CREATE TRIGGER vote_added AFTER INSERT ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+END;
+CREATE TRIGGER vote_changed AFTER UPDATE ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+END;
+CREATE TRIGGER vote_deleted AFTER DELETE ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
     INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message;
 END;
