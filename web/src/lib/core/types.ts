@@ -36,7 +36,11 @@ pending: number,
  */
 prove: boolean, };
 
-export type Body = { "text": { text: string, } } | "deleted" | { "unreadable": { why: string, } } | { "notice": { notice: Notice, } } | "unknown";
+export type Body = { "text": { text: string, } } | { "poll": { question: string, 
+/**
+ * Several may be chosen.
+ */
+multiple: boolean, options: Array<PollOption>, } } | { "location": { latitude: Degrees, longitude: Degrees, name: string | null, } } | { "contact": { name: string, phone: string, } } | "deleted" | { "unreadable": { why: string, } } | { "notice": { notice: Notice, } } | "unknown";
 
 export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_person": { phone: string, } } | "no_such_conversation" | "no_such_message" | { "not_allowed": { why: string, } } | { "too_long": { bytes: number, max: number, } } | "offline" | { "refused": { code: Code, detail: string, retry_after_ms: number | null, } } | { "database": { detail: string, } };
 
@@ -45,7 +49,27 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
  */
 export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "set_group_profile": { group: Peer, name: string | null, description: string | null, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | { "set_timer": { of: Peer, seconds: number | null, } } | { "open_chat": { of: Peer | null, } } | { "close_chat": { of: Peer | null, } } | { "presence": { who: Peer, } } | "privacy" | { "set_privacy": { last_seen: Audience | null, read_receipts: boolean | null, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "messages_after": { of: Peer, after: Position, limit: number, } } | { "messages_around": { message: MessageId, limit: number, } } | { "search": { text: string, of: Peer | null, before: MessageId | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, 
+/**
+ * People of this conversation whom the text names.
+ */
+mentions?: Array<Mention>, 
+/**
+ * What stands behind a link in the text, if the sender wants it shown.
+ */
+preview?: LinkPreview | null, } } | { "forward": { message: MessageId, to: Peer, } } | { "react": { to: Peer, message: MessageId, emoji: string | null, } } | { "edit": { to: Peer, message: MessageId, text: string, } } | { "delete": { to: Peer, message: MessageId, } } | { "delete_for_me": { message: MessageId, } } | { "create_poll": { to: Peer, question: string, options: Array<string>, 
+/**
+ * Several may be chosen.
+ */
+multiple: boolean, } } | { "vote": { poll: MessageId, choices: Array<number>, } } | { "send_location": { to: Peer, latitude: Degrees, longitude: Degrees, name: string | null, } } | { "send_contact": { to: Peer, name: string, phone: string, } } | { "set_profile": { name: string | null, about: string | null, 
+/**
+ * WebP, JPEG or PNG of at most 24 KiB.
+ */
+picture?: string | null, } } | "profile" | { "picture": { of: Peer, } } | { "mark_read": { to: Peer, up_to: MessageId, } } | { "typing": { to: Peer, on: boolean, } } | { "block": { who: Peer, } } | { "unblock": { who: Peer, } } | { "safety_number": { who: Peer, } } | { "mark_verified": { who: Peer, } } | { "resolve": { who: Peer, } } | { "create_group": { name: string, members: Array<Peer>, } } | { "add_members": { group: Peer, members: Array<Peer>, } } | { "remove_members": { group: Peer, members: Array<Peer>, } } | { "set_admin": { group: Peer, who: Peer, on: boolean, } } | { "set_rules": { group: Peer, posting: Who | null, editing: Who | null, adding: Who | null, } } | { "ban": { group: Peer, who: Peer, on: boolean, } } | { "leave": { group: Peer, } } | { "create_invite": { group: Peer, expires_in_s: number | null, approval: boolean, } } | { "revoke_invite": { group: Peer, key: InviteKey, } } | { "join_by_invite": { token: string, } } | { "join_requests": { group: Peer, } } | { "answer_join_request": { group: Peer, who: Peer, approve: boolean, } } | { "set_group_profile": { group: Peer, name: string | null, description: string | null, 
+/**
+ * WebP, JPEG or PNG of at most 24 KiB.
+ */
+picture?: string | null, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | { "set_timer": { of: Peer, seconds: number | null, } } | { "open_chat": { of: Peer | null, } } | { "close_chat": { of: Peer | null, } } | { "presence": { who: Peer, } } | "privacy" | { "set_privacy": { last_seen: Audience | null, read_receipts: boolean | null, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "messages_after": { of: Peer, after: Position, limit: number, } } | { "messages_around": { message: MessageId, limit: number, } } | { "search": { text: string, of: Peer | null, before: MessageId | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
 
@@ -92,7 +116,16 @@ pins: Array<MessageId>,
 /**
  * How long what is said now stays, if not for good.
  */
-timer_s: number | null, };
+timer_s: number | null, 
+/**
+ * What the other person says about themselves.
+ */
+about: string | null, 
+/**
+ * Names the picture of the group or of the other person: another one has another name. [`crate::Command::Picture`]
+ * gets it.
+ */
+picture: string | null, };
 
 /**
  * A conversation. For a direct one it follows from its two accounts, see [`ConversationId::direct`].
@@ -100,6 +133,11 @@ timer_s: number | null, };
 export type ConversationId = string;
 
 export type ConversationKind = "direct" | "group" | "self";
+
+/**
+ * An angle in steps of 1e-7 degrees, about a centimetre; in JSON a number of degrees.
+ */
+export type Degrees = number;
 
 /**
  * One of one's own devices.
@@ -136,7 +174,7 @@ retry_after_ms: number | null, };
  */
 export type Group = { conversation: ConversationId, name: string | null, description: string | null, 
 /**
- * SHA-256 of the picture, as its profile names it.
+ * Names the picture, as in [`Conversation::picture`].
  */
 picture: string | null, 
 /**
@@ -202,6 +240,15 @@ token: string | null, };
  */
 export type JoinRequest = { who: Person, time_ms: number, };
 
+/**
+ * What stands behind a link, as the sender's client saw it: whoever reads it asks nobody.
+ */
+export type LinkPreview = { url: string, title: string, description?: string | null, 
+/**
+ * WebP, JPEG or PNG, in base64.
+ */
+picture?: string | null, };
+
 export type Member = { account: AccountId, title: string, admin: boolean, 
 /**
  * None of their devices can read now.
@@ -211,6 +258,16 @@ away: boolean,
  * Since when this device knows them in the group, by the server's clock.
  */
 since_ms: number, };
+
+/**
+ * Somebody named in a text: bytes `start .. start + len` of its UTF-8 call them.
+ */
+export type Mention = { account: AccountId, start: number, len: number, };
+
+/**
+ * Somebody named in a text: bytes `start .. start + len` of its UTF-8 call them.
+ */
+export type Mentioned = { who: Person, start: number, len: number, };
 
 /**
  * A message as it is shown.
@@ -241,9 +298,25 @@ failure?: string | null, starred: boolean,
  */
 pinned: boolean, 
 /**
- * When it disappears.
+ * Said by somebody else before.
  */
-expires_ms?: number | null, };
+forwarded: boolean, 
+/**
+ * Whom the text names, in the text's order.
+ */
+mentions: Array<Mentioned>, 
+/**
+ * Whether it names oneself.
+ */
+mentions_me: boolean, preview: LinkPreview | null, 
+/**
+ * The admin who deleted it for everyone, if it was not the sender.
+ */
+deleted_by: Person | null, 
+/**
+ * When it disappears by the conversation's timer; not known before it is sent.
+ */
+expires_ms: number | null, };
 
 /**
  * Made by the sending client, once per message (UUIDv7, RFC 9562). With the sending device it is the idempotency key.
@@ -259,7 +332,7 @@ export type MessageInfo = { message: MessageId,
  */
 members: Array<Seen>, };
 
-export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
+export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
 
 /**
  * Whom a command is about.
@@ -270,6 +343,15 @@ export type Peer = { "phone": string } | { "account": AccountId } | { "conversat
  * Somebody, and what to call them now.
  */
 export type Person = { account: AccountId, title: string, };
+
+/**
+ * An answer of a poll, and who chose it.
+ */
+export type PollOption = { text: string, voters: Array<Person>, 
+/**
+ * Whether oneself did.
+ */
+mine: boolean, };
 
 /**
  * Where a message stands in its conversation: by seq; what is not sent yet comes last, in the order it was written.
@@ -305,7 +387,7 @@ export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_
 /**
  * Messages so far, of about so many.
  */
-done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "presence": Presence | null } | { "privacy": { 
+done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "presence": Presence | null } | { "profile": { name: string | null, about: string | null, picture: string | null, } } | { "picture": { picture: string | null, } } | { "privacy": { 
 /**
  * Online and last seen.
  */
