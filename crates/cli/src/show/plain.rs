@@ -248,7 +248,6 @@ impl From<&view::Message> for Message {
                 description: it.description.clone(),
             }),
             deleted_by: message.deleted_by.as_ref().map(Person::from),
-            disappears: message.expires_ms.map(time::rfc3339),
             poll: poll(&message.body),
             location: match message.body {
                 view::Body::Location { latitude, longitude, .. } => {
