@@ -30,7 +30,8 @@ fn people_ask_vote_show_places_and_send_things_on() {
     world.ok(ANNA, &["forward", BRAM, &first, "Cinema"]);
     until("all of it is with Bram", || world.ok(BRAM, &["history", "Cinema"]).contains("↪ forwarded"));
     let history = world.ok(BRAM, &["history", "Cinema"]);
-    for expected in ["📊 Which day?", "● 2. Sunday: 1", "📍 52.370216, 4.895168 (Dam)", "👤 Carla: +31655555555"] {
+    for expected in ["📊 Which day?", "● 2. Sunday: 1", "📍 52.370216, 4.895168 (Dam)", "👤 Carla: +31655555555"]
+    {
         assert!(history.contains(expected), "{expected}\n{history}");
     }
 }
