@@ -76,9 +76,9 @@ test('typing is told, and forgotten', async ({ meet }) => {
 test('a language from right to left, kept over a reload', async ({ meet }) => {
   const anna = await meet('Anna')
   await anna.page.getByRole('button', { name: 'Settings' }).click()
-  await anna.page.getByRole('combobox').selectOption('nl')
+  await anna.page.getByLabel('Language').selectOption('nl')
   await expect(anna.page.getByRole('heading', { name: 'Instellingen' })).toBeVisible()
-  await anna.page.getByRole('combobox').selectOption('ar')
+  await anna.page.getByLabel('Taal').selectOption('ar')
   await anna.page.reload()
   await expect(anna.page.locator('html')).toHaveAttribute('dir', 'rtl')
   await expect(anna.page.getByRole('heading', { name: 'الإعدادات' })).toBeVisible()

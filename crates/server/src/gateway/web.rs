@@ -32,7 +32,7 @@ const HASHED: &str = "assets/";
 /// Scripts only from here and none in the page; WebAssembly may be compiled, text may not become code. No other server
 /// is asked for anything, and nobody may frame the page.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self'; \
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self' blob:; \
      connect-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types tidings svelte-trusted-html",
 );

@@ -17,7 +17,7 @@ interface Waiting {
 /** What only reads may be asked twice. */
 const READS = new Set([
   'status', 'conversations', 'messages', 'messages_after', 'messages_around', 'search', 'message', 'message_info', 'group_info', 'join_requests',
-  'starred', 'pinned', 'devices', 'await_link', 'safety_number', 'resolve', 'presence', 'privacy', 'backup_status', 'open_chat', 'close_chat',
+  'starred', 'pinned', 'devices', 'await_link', 'safety_number', 'resolve', 'presence', 'privacy', 'profile', 'picture', 'backup_status', 'open_chat', 'close_chat',
 ])
 
 export class CoreClient {

@@ -32,6 +32,8 @@ export function noticeText(notice: Notice): string {
   if (renamed) return renamed.name === null ? t('notice.unnamed', { by: name(renamed.by) }) : t('notice.renamed', { by: name(renamed.by), name: line(renamed.name) })
   const described = take(notice, 'described')
   if (described) return t('notice.described', { by: name(described.by) })
+  const pictured = take(notice, 'pictured')
+  if (pictured) return t('notice.pictured', { by: name(pictured.by) })
   const timer = take(notice, 'timer_set')
   if (timer) return timer.seconds === null ? t('notice.timer_off', { by: name(timer.by) }) : t('notice.timer_set', { by: name(timer.by), time: duration(timer.seconds) })
   const key = `notice.${tagOf(notice)}`

@@ -6,6 +6,7 @@ import type { Command, Connection, Reply, Status } from '../core/types.ts'
 import { failureText } from '../i18n/failure.ts'
 import { t } from '../i18n/language.svelte.ts'
 import { Chats } from './chats.svelte.ts'
+import { pictures } from './pictures.svelte.ts'
 import { known, self } from './profile.ts'
 import { Router } from './router.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
@@ -28,6 +29,7 @@ export class App {
 
   constructor(makeWorker: () => Worker) {
     this.chats = new Chats((command) => this.ask(command))
+    pictures.start((command) => this.ask(command))
     this.#core = new CoreClient(makeWorker, (news) => this.#heard(news))
   }
 

@@ -21,7 +21,11 @@ export const self = { account: '' }
 /** Takes effect with the next opening of the core, so it opens anew. */
 export function setName(app: App, name: string): void {
   if (name === ownName()) return
+  keepName(name)
+  app.restart()
+}
+
+export function keepName(name: string): void {
   if (name === '') localStorage.removeItem(NAME)
   else localStorage.setItem(NAME, name)
-  app.restart()
 }
