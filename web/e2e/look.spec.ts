@@ -53,6 +53,24 @@ async function conversation(anna: Person, bram: Person): Promise<void> {
   await expect(anna.bubble('Just yourself').getByRole('button', { name: /❤️/ })).toBeVisible()
 }
 
+async function share({ page }: Person): Promise<void> {
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Share' }).click()
+  await dialog.getByRole('button', { name: 'Poll' }).click()
+  await dialog.getByLabel('Question').fill('What shall we cook?')
+  await dialog.getByLabel('Answer 1').fill('Soup')
+  await dialog.getByLabel('Answer 2').fill('Something with rice')
+  await dialog.getByRole('button', { name: 'Send' }).click()
+  await page.getByRole('button', { name: /Soup/ }).click()
+  await expect(page.getByRole('button', { name: /Soup/ })).toContainText('1 vote')
+  await page.getByRole('button', { name: 'Share' }).click()
+  await dialog.getByRole('button', { name: 'Contact' }).click()
+  await dialog.getByLabel('Their name').fill('Cas from the market')
+  await dialog.getByLabel('Phone number').fill('+31687654388')
+  await dialog.getByRole('button', { name: 'Send' }).click()
+  await expect(page.getByText('Cas from the market').first()).toBeVisible()
+}
+
 test('every screen is accessible and looks as it should', async ({ browser, server, meet }) => {
   test.setTimeout(240_000)
   const fresh = await browser.newPage()
@@ -106,6 +124,15 @@ test('so do search, groups, backup and restore', async ({ browser, server, meet 
   await panel.getByRole('searchbox').fill('re')
   await expect(panel.getByRole('button', { name: /recipe/ })).toBeVisible()
   await look(anna.page, 'search')
+  await anna.page.keyboard.press('Escape')
+  await share(anna)
+  await look(anna.page, 'share')
+  await anna.page.getByRole('button', { name: 'Share' }).click()
+  await look(anna.page, 'share-menu')
+  await anna.page.keyboard.press('Escape')
+  await anna.bubble('Of course').first().click({ button: 'right' })
+  await anna.page.getByRole('menuitem', { name: 'Forward' }).click()
+  await look(anna.page, 'forward')
   await anna.page.keyboard.press('Escape')
   await anna.page.keyboard.press('Escape')
   await anna.page.getByLabel('Search conversations').fill('sat')

@@ -29,7 +29,7 @@ test('two people talk: ticks, replies, reactions, edits, deletions', { tag: '@co
   await expect(anna.bubble('Hello, you')).toContainText('edited')
 
   await bram.bubble('Hello, you').click({ button: 'right' })
-  await bram.page.getByRole('menuitem', { name: 'Delete for everyone' }).click()
+  await bram.page.getByRole('menuitem', { name: 'Delete' }).click()
   await bram.page.getByRole('dialog').getByRole('button', { name: 'Delete for everyone' }).click()
   await expect(anna.bubble('This message was deleted')).toBeVisible()
 })

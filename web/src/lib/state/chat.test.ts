@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../core/types.ts'
 import { rows } from '../rows.ts'
-import { merge } from './chat.svelte.ts'
+import type { Answer } from '../core/messages.ts'
+import type { Command } from '../core/types.ts'
+import { Chat, merge } from './chat.svelte.ts'
 import { parse, print } from './router.svelte.ts'
 
 const UNSENT = 2 ** 64
@@ -22,6 +24,66 @@ describe('merging pages', () => {
     expect(merged.map(({ message }) => message)).toEqual(['1', '2', 'x', 'y'])
     expect(merged[1]?.edited).toBe(true)
     expect(merged[2]?.position.seq).toBe(3)
+  })
+})
+
+interface Asked {
+  messages?: { before: { seq: number } | null; limit: number }
+  messages_after?: { after: { seq: number }; limit: number }
+  messages_around?: { message: string; limit: number }
+}
+
+/** A core with this many messages, numbered from 1. */
+function core(count: number) {
+  const all = Array.from({ length: count }, (_, index) => message(String(index + 1), index + 1))
+  return (command: Command): Promise<Answer> => {
+    const { messages, messages_after: after, messages_around: around } = command as unknown as Asked
+    let page = all
+    if (messages) page = all.filter(({ position }) => position.seq < (messages.before?.seq ?? Infinity)).slice(-messages.limit)
+    if (after) page = all.filter(({ position }) => position.seq > after.after.seq).slice(0, after.limit)
+    if (around) {
+      const at = Number(around.message)
+      if (at > count) return Promise.resolve({ well: false, failure: 'no_such_message' })
+      page = all.slice(Math.max(at - around.limit / 2, 0), at + around.limit / 2)
+    }
+    return Promise.resolve({ well: true, reply: { messages: page } })
+  }
+}
+
+describe('a conversation on screen', () => {
+  const ids = (chat: Chat) => chat.messages.map(({ position }) => position.seq)
+  const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
+  it('goes to an old message and reads on until it meets the newest, without a gap', async () => {
+    const chat = new Chat('c', { conversation: 'c' }, core(300))
+    await chat.refresh()
+    expect(ids(chat)).toEqual(run(241, 300))
+    expect(await chat.find('100')).toBe(true)
+    expect(chat.apart).toBe(true)
+    // News of the newest must not be put behind a gap.
+    chat.heard({ message_added: { conversation: 'c', message: '300', own: false } })
+    await chat.older()
+    expect(ids(chat)).toEqual(run(11, 130))
+    while (chat.apart) await chat.newer()
+    expect(ids(chat)).toEqual(run(11, 300))
+  })
+
+  it('comes back to the newest, and stays where it is if the message is gone', async () => {
+    const chat = new Chat('c', { conversation: 'c' }, core(300))
+    await chat.refresh()
+    expect(await chat.find('999')).toBe(false)
+    expect(ids(chat)).toEqual(run(241, 300))
+    await chat.find('5')
+    await chat.newest()
+    expect([chat.apart, ids(chat)]).toEqual([false, run(241, 300)])
+  })
+
+  it('drops what has disappeared, and what was to be done with it', async () => {
+    const chat = new Chat('c', { conversation: 'c' }, core(3))
+    await chat.refresh()
+    chat.replyTo = chat.messages[1]
+    chat.heard({ message_removed: { conversation: 'c', message: '2' } })
+    expect([ids(chat), chat.replyTo]).toEqual([[1, 3], undefined])
   })
 })
 
