@@ -15,11 +15,13 @@ pub struct Sharing {
     pub last_seen: Audience,
     /// Whether others see what the person has read.
     pub read_receipts: bool,
+    /// When that was switched on again; 0: it always was. What was read before stays between the person's devices.
+    pub reads_since_ms: u64,
 }
 
 impl Default for Sharing {
     fn default() -> Self {
-        Self { last_seen: Audience::Everyone, read_receipts: true }
+        Self { last_seen: Audience::Everyone, read_receipts: true, reads_since_ms: 0 }
     }
 }
 
@@ -47,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_stored_form_does_not_change() {
-        let sharing = Sharing { last_seen: Audience::Contacts, read_receipts: false };
+        let sharing = Sharing { last_seen: Audience::Contacts, read_receipts: false, reads_since_ms: 7 };
         let hex: String = encode(&sharing).iter().map(|byte| format!("{byte:02x}")).collect();
         insta::assert_snapshot!("sharing_stored", hex);
         assert_eq!(decode::<Sharing>(Table::Sharing, encode(&sharing)).unwrap().value, sharing);

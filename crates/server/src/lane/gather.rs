@@ -44,6 +44,8 @@ struct News {
     mark: Watermark,
     told: (u64, u64),
     moved_by: Option<DeviceId>,
+    /// Of a member who shares reading again and has read nothing since.
+    is_silent: bool,
 }
 
 impl Gather {
@@ -91,7 +93,7 @@ fn overlap(runs: &[Run], (from, to): (u64, u64)) -> bool {
 fn news_for(runs: &[Run], author: AccountId, news: &[News], unshared: &BTreeSet<AccountId>) -> Vec<Watermark> {
     let is_blind = unshared.contains(&author);
     let told = |news: &News| {
-        let is_hidden = is_blind || unshared.contains(&news.mark.account);
+        let is_hidden = is_blind || news.is_silent || unshared.contains(&news.mark.account);
         let delivered = overlap(runs, (news.told.0, news.mark.delivered));
         let read = !is_hidden && overlap(runs, (news.told.1, news.mark.read));
         let mark = Watermark { read: if is_hidden { 0 } else { news.mark.read }, ..news.mark };
@@ -139,7 +141,7 @@ impl State {
         let is_blind = self.unshared.contains(&viewer);
         let mut floor = Floor { delivered: self.head.seq, read: self.head.seq };
         for mark in self.marks.iter().filter(|mark| mark.account != viewer) {
-            let read = if is_blind || self.unshared.contains(&mark.account) { 0 } else { mark.read };
+            let read = if is_blind || self.hides_reads(mark.account) { 0 } else { mark.read };
             floor = Floor { delivered: floor.delivered.min(mark.delivered), read: floor.read.min(read) };
         }
         Some((floor, gather.floor_ms))
@@ -155,7 +157,8 @@ impl State {
             let Some(mark) = self.marks.get_mut(account) else { continue };
             mark.is_gathered = false;
             let told = std::mem::replace(&mut mark.told, (mark.delivered, mark.read));
-            news.push(News { mark: mark.watermark(), told, moved_by: mark.moved_by });
+            let is_silent = self.silent.contains(&account);
+            news.push(News { mark: mark.watermark(), told, moved_by: mark.moved_by, is_silent });
         }
         news
     }
@@ -208,7 +211,8 @@ mod tests {
     }
 
     fn moved(number: u8, told: (u64, u64), delivered: u64, read: u64) -> News {
-        News { mark: Watermark { account: account(number), delivered, read, time_ms: 1 }, told, moved_by: None }
+        let mark = Watermark { account: account(number), delivered, read, time_ms: 1 };
+        News { mark, told, moved_by: None, is_silent: false }
     }
 
     #[test]

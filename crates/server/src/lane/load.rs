@@ -120,7 +120,7 @@ impl Lane {
                 let mark = marks.of(account);
                 match table {
                     Table::Delivered => mark.delivered = seq,
-                    _ => mark.read = seq,
+                    _ => (mark.read, mark.read_ms) = (seq, time_ms),
                 }
                 mark.time_ms = mark.time_ms.max(time_ms);
                 mark.told = (mark.delivered, mark.read);

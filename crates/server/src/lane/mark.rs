@@ -45,6 +45,9 @@ impl Lane {
                 state.marks.of(by.account).raise(delivered, read, server.clock.now_ms())
             }
         };
+        if read_moved {
+            state.silent.remove(&by.account);
+        }
         let moved = delivered_moved || read_moved;
         let tell_soon = moved && state.is_group() && state.gather(by);
         let told = if moved && !state.is_group() { state.told_at_once(by, delivered_moved) } else { Vec::new() };

@@ -58,6 +58,8 @@ pub(super) struct Mark {
     pub read: u64,
     /// When either last moved.
     pub time_ms: u64,
+    /// When `read` did.
+    pub read_ms: u64,
     /// Of a group: what the others were told last, which device moved it, and whether it waits to be told.
     pub told: (u64, u64),
     pub moved_by: Option<DeviceId>,
@@ -73,6 +75,7 @@ impl Mark {
             delivered: 0,
             read: 0,
             time_ms: 0,
+            read_ms: 0,
             told: (0, 0),
             moved_by: None,
             is_gathered: false,
@@ -88,7 +91,7 @@ impl Mark {
             (self.delivered, self.delivered_dirty) = (delivered, true);
         }
         if more_read {
-            (self.read, self.read_dirty) = (read, true);
+            (self.read, self.read_ms, self.read_dirty) = (read, now_ms, true);
         }
         if more_delivered || more_read {
             self.time_ms = now_ms;
@@ -144,16 +147,16 @@ impl Marks {
     /// The rows that the store has not got yet.
     pub fn take_dirty(&mut self, log: LogId, rows: &mut Vec<MergeRow>) {
         for mark in &mut self.0 {
-            let mut row = |table, seq: u64, dirty: &mut bool| {
+            let mut row = |table, seq: u64, time_ms: u64, dirty: &mut bool| {
                 if std::mem::take(dirty) {
                     let mut value = BytesMut::with_capacity(16);
                     value.put_u64(seq);
-                    value.put_u64(mark.time_ms);
+                    value.put_u64(time_ms);
                     rows.push(MergeRow::new(table, log.as_bytes(), mark.account.as_bytes(), seq, value.freeze()));
                 }
             };
-            row(Table::Delivered, mark.delivered, &mut mark.delivered_dirty);
-            row(Table::Read, mark.read, &mut mark.read_dirty);
+            row(Table::Delivered, mark.delivered, mark.time_ms, &mut mark.delivered_dirty);
+            row(Table::Read, mark.read, mark.read_ms, &mut mark.read_dirty);
         }
     }
 }

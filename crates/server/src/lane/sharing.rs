@@ -14,10 +14,14 @@ use tidings_store::{Scan, Table};
 const SCAN_ROWS: u32 = 1_024;
 
 impl State {
+    /// Whether others are not to know what this member has read.
+    pub fn hides_reads(&self, account: AccountId) -> bool {
+        self.unshared.contains(&account) || self.silent.contains(&account)
+    }
+
     /// What `viewer` is told of these watermarks.
     pub fn as_told(&self, viewer: AccountId, mark: Watermark) -> Watermark {
-        let is_hidden =
-            viewer != mark.account && (self.unshared.contains(&viewer) || self.unshared.contains(&mark.account));
+        let is_hidden = viewer != mark.account && (self.unshared.contains(&viewer) || self.hides_reads(mark.account));
         Watermark { read: if is_hidden { 0 } else { mark.read }, ..mark }
     }
 }
@@ -30,12 +34,19 @@ impl Lane {
             let changes = server.lanes.sharing_changes.load(Ordering::SeqCst);
             let accounts: Vec<AccountId> = roster.accounts().collect();
             let shared = sharing::load(&server.store, &accounts).await?;
-            let unshared = accounts.into_iter().zip(shared).filter(|(_, sharing)| !sharing.read_receipts);
-            let unshared = unshared.map(|(account, _)| account).collect();
+            let shared = || accounts.iter().copied().zip(&shared);
+            let unshared = shared().filter(|(_, sharing)| !sharing.read_receipts).map(|(account, _)| account).collect();
             let mut state = self.lock();
+            let silent = shared()
+                .filter(|(_, sharing)| sharing.read_receipts && sharing.reads_since_ms > 0)
+                .filter(|(account, sharing)| {
+                    state.marks.get_mut(*account).is_none_or(|mark| mark.read_ms <= sharing.reads_since_ms)
+                })
+                .map(|(account, _)| account)
+                .collect();
             // Somebody may have changed it since it was read.
             if server.lanes.sharing_changes.load(Ordering::SeqCst) == changes {
-                state.unshared = unshared;
+                (state.unshared, state.silent) = (unshared, silent);
                 return Ok(());
             }
         }
@@ -57,12 +68,13 @@ impl Lanes {
             for lane in rows.iter().filter_map(|row| self.present(LogId::from_slice(&row.row)?)) {
                 // One that is being loaded may have read the old row.
                 lane.load(server).await?;
-                let unshared = &mut lane.lock().unshared;
-                if shares {
-                    unshared.remove(&account)
-                } else {
-                    unshared.insert(account)
-                };
+                let mut state = lane.lock();
+                if !shares {
+                    state.silent.remove(&account);
+                    state.unshared.insert(account);
+                } else if state.unshared.remove(&account) {
+                    state.silent.insert(account);
+                }
             }
             match rows.last() {
                 Some(last) if rows.len() == SCAN_ROWS as usize => from = [&last.row[..], &[0]].concat(),

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub is_trimming: bool,
     /// Members who do not share what they have read.
     pub unshared: BTreeSet<AccountId>,
+    /// Members who share it again and have read nothing since.
+    pub silent: BTreeSet<AccountId>,
     /// Of a group.
     pub gather: Option<Box<Gather>>,
     /// In a direct conversation: who blocks the other, and the last seq before that. `None`: not loaded.

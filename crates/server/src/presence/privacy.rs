@@ -17,7 +17,7 @@ use tidings_proto::problem::Problem;
     responses((status = 200, body = Privacy), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
 )]
 pub async fn get(State(server): State<Arc<Server>>, Authenticated(sender): Authenticated) -> Result<Json<Privacy>> {
-    let Sharing { last_seen, read_receipts } = sharing::load_one(&server.store, sender.account).await?;
+    let Sharing { last_seen, read_receipts, .. } = sharing::load_one(&server.store, sender.account).await?;
     Ok(Json(Privacy { last_seen, read_receipts }))
 }
 
@@ -33,7 +33,11 @@ pub async fn put(
 ) -> Result<StatusCode> {
     let Privacy { last_seen, read_receipts } = body;
     let before = sharing::load_one(&server.store, sender.account).await?;
-    let now = Sharing { last_seen, read_receipts };
+    let reads_since_ms = match read_receipts && !before.read_receipts {
+        true => server.clock.now_ms(),
+        false => before.reads_since_ms,
+    };
+    let now = Sharing { last_seen, read_receipts, reads_since_ms };
     if before != now {
         sharing::save(&server.store, sender.account, now).await?;
         if before.last_seen != now.last_seen {

@@ -152,9 +152,16 @@ async fn who_shares_no_reading_is_told_of_nobodys() {
     assert_eq!(marks(&world, &b, conversation).await[&a.account()], (3, 0));
     from.send(&ClientFrame::Read { conversation, seq: 3 }).await;
     to.expect_nothing().await;
-    // Switched on again, it is as before.
+    // Switched on again, what is read from then on is told.
     read_receipts(&world, &b, true).await;
     assert_eq!(marks(&world, &b, conversation).await[&a.account()], (3, 3));
+    assert_eq!(marks(&world, &a, conversation).await[&b.account()].1, 0, "read meanwhile");
+    assert_eq!(marks(&world, &b, conversation).await[&b.account()].1, 2);
+    from.say(conversation, "three").await;
+    to.entry().await;
+    to.send(&ClientFrame::Read { conversation, seq: 4 }).await;
+    receipts(&mut from, conversation, &[(b.account(), 4, 4)]).await;
+    assert_eq!(marks(&world, &a, conversation).await[&b.account()], (4, 4));
 }
 
 #[tokio::test]
