@@ -173,7 +173,7 @@ impl Feed {
             }
             Event::Connection { state } => vec![(Item::Connection { state: word(state).into() }, None)],
             // For the person at the terminal who waits for it.
-            Event::Transfer { .. } | Event::Restored { .. } => Vec::new(),
+            Event::Transfer { .. } | Event::Restored { .. } | Event::HistorySent { .. } => Vec::new(),
             Event::DeviceLinked { .. } => Vec::new(),
             Event::CaughtUp => vec![(Item::CaughtUp, None)],
             Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, None)],

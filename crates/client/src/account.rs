@@ -157,7 +157,7 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         | Purpose::Login { reply, .. }
         | Purpose::Revoke { reply }
         | Purpose::OpenLink { reply, .. }
-        | Purpose::ApproveLink { reply }
+        | Purpose::ApproveLink { reply, .. }
         | Purpose::Devices { reply }
         | Purpose::RenameDevice { reply }
         | Purpose::RevokeDevice { reply, .. }

@@ -7,6 +7,7 @@
 //! * Until a change is answered a durable job stands there to ask for the whole list. So also after a lost answer or a
 //!   crash this device comes to know what holds; a new device begins with it.
 
+use crate::chat_state::sync::{self, Said};
 use crate::command::{Command, Peer, Reply};
 use crate::contact;
 use crate::conversation;
@@ -48,6 +49,7 @@ pub(crate) fn was_set(
         Ok(_) => {
             job::done(step.tx, Kind::Blocks, &[])?;
             follow(step, account, blocked)?;
+            sync::tell(step, &Said::Blocks)?;
             step.reply(reply, Ok(Reply::Done));
         }
         Err(failure) => step.reply(reply, Err(failure.to_client_error())),

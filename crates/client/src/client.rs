@@ -6,7 +6,7 @@
 //! database.
 
 use crate::account;
-use crate::archive::import;
+use crate::archive::{import, send};
 use crate::backup;
 use crate::block;
 use crate::catch_up;
@@ -248,7 +248,7 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::OpenLink { reply, device_name } => link::wait::opened(step, reply, device_name, answer),
         Purpose::LookForLink => link::wait::looked(step, answer),
         Purpose::RedeemLink => link::wait::redeemed(step, answer),
-        Purpose::ApproveLink { reply } => link::approve::approved(step, reply, answer),
+        Purpose::ApproveLink { reply, history } => link::approve::approved(step, reply, history, answer),
         Purpose::Devices { reply } => device::listed(step, reply, answer),
         Purpose::RenameDevice { reply } => device::renamed(step, reply, answer),
         Purpose::RevokeDevice { reply, device } => device::revoked(step, reply, device, answer),
@@ -302,6 +302,7 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         }
         Purpose::Backup(ask) => backup::answered(step, ask, answer),
         Purpose::Import(ask) => import::answered(step, ask, answer),
+        Purpose::History(ask) => send::answered(step, ask, answer),
         Purpose::Privacy { reply, wanted } => presence::privacy::answered(step, reply, wanted, answer),
         Purpose::SetPrivacy { reply, last_seen, read_receipts } => {
             presence::privacy::was_set(step, reply, last_seen, read_receipts, answer)
@@ -364,6 +365,7 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         (Kind::Blocks, _) => block::ask(step),
         (Kind::Backup, _) => backup::run::run(step),
         (Kind::Import, _) => import::run(step),
+        (Kind::SendHistory, _) => send::run(step, &job.subject),
         (Kind::Create | Kind::Rejoin | Kind::Rotate, Some(conversation))
             if !up || conversation::is_blocked(step.tx, conversation)? =>
         {

@@ -6,7 +6,7 @@
 //! is taken, whatever a server says.
 
 use crate::command::Reply;
-use crate::conversation;
+use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::http::{self, Answer};
@@ -194,6 +194,41 @@ pub(crate) fn settle(step: &Step<'_>, conversation: ConversationId) -> Done {
     Ok(())
 }
 
+/// One's own devices in the self chat, this one among them; none if there is no self chat.
+pub(crate) fn of_self_chat(step: &Step<'_>) -> Result<Vec<DeviceId>, Stop> {
+    let own = step.me()?.sender.account;
+    match step.mls()?.devices(step.tx, ConversationId::self_chat(own)) {
+        Ok(devices) => Ok(devices.iter().filter(|it| it.account == own).map(|it| it.device).collect()),
+        Err(error @ MlsError::Database(_)) => Err(error.into()),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Whether these devices of one's own are in every conversation that this device is in.
+pub(crate) fn are_in_all(step: &Step<'_>, wanted: &[DeviceId]) -> Result<bool, Stop> {
+    let account = step.me()?.sender.account;
+    let joined: Vec<ConversationId> = step
+        .tx
+        .prepare_cached(
+            "SELECT conversation FROM conversation WHERE joined = 1 AND standing = ?1 AND epoch IS NOT NULL",
+        )?
+        .query_map([Standing::Member as u8], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
+        .collect::<Result<_, _>>()?;
+    for conversation in joined {
+        if conversation::is_blocked(step.tx, conversation)? {
+            continue;
+        }
+        match step.mls()?.devices(step.tx, conversation) {
+            Ok(devices) if !wanted.iter().all(|device| devices.contains(&Sender { account, device: *device })) => {
+                return Ok(false);
+            }
+            Err(error @ MlsError::Database(_)) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(true)
+}
+
 /// Devices came into a conversation. In the self chat they are one's own, newly linked.
 pub(crate) fn came(step: &mut Step<'_>, conversation: ConversationId, added: &[Credential]) -> Done {
     let own = step.me()?.sender;
@@ -201,7 +236,6 @@ pub(crate) fn came(step: &mut Step<'_>, conversation: ConversationId, added: &[C
         return Ok(());
     }
     for new in added.iter().filter(|new| new.device != own.device) {
-        // Whoever sends the history begins here.
         step.event(Event::DeviceLinked { device: new.device });
     }
     Ok(())

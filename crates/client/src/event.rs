@@ -66,6 +66,10 @@ pub enum Event {
         messages: u64,
         damaged: u64,
     },
+    /// All of this device's history is on its way to a new device of one's own.
+    HistorySent {
+        messages: u64,
+    },
     /// This device is out: the database was wiped, log in again.
     LoggedOut {
         reason: String,

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Backup,
     /// archive/import.rs: take over an archive. Subject: empty.
     Import,
+    /// archive/send.rs: history for a new device. Subject: the first manifest's name. Payload: how far it got.
+    SendHistory,
     /// create.rs: make a direct conversation. Subject: conversation.
     Create,
     /// group/work.rs: change a group. Subject: conversation.
@@ -43,6 +45,7 @@ impl Kind {
             Self::Blocks => "blocks",
             Self::Backup => "backup",
             Self::Import => "import",
+            Self::SendHistory => "send_history",
             Self::Create => "create",
             Self::Rejoin => "rejoin",
             Self::Group => "group",
@@ -60,6 +63,7 @@ impl Kind {
             Self::Blocks,
             Self::Backup,
             Self::Import,
+            Self::SendHistory,
             Self::Create,
             Self::Rejoin,
             Self::Group,
@@ -96,6 +100,37 @@ pub(crate) fn add_at(tx: &Connection, kind: Kind, subject: &[u8], at_ms: u64) ->
     )?
     .execute(params![kind.name(), subject, at_ms])?;
     Ok(())
+}
+
+/// It waits until then, and that is no failure.
+pub(crate) fn put_off(tx: &Connection, kind: Kind, subject: &[u8], at_ms: u64) -> Done {
+    tx.prepare_cached("UPDATE job SET next_try_ms = ?3 WHERE kind = ?1 AND subject = ?2")?.execute(params![
+        kind.name(),
+        subject,
+        at_ms
+    ])?;
+    Ok(())
+}
+
+/// All of this kind whose time has not come look again, at once.
+pub(crate) fn put_off_all(tx: &Connection, kind: Kind) -> Done {
+    tx.prepare_cached("UPDATE job SET next_try_ms = 0 WHERE kind = ?1 AND attempts = 0")?.execute([kind.name()])?;
+    Ok(())
+}
+
+pub(crate) fn subjects(tx: &Connection, kind: Kind) -> Result<Vec<Vec<u8>>, Stop> {
+    Ok(tx
+        .prepare_cached("SELECT subject FROM job WHERE kind = ?1 ORDER BY job")?
+        .query_map([kind.name()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn payload(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
+    let payload: Option<Option<Vec<u8>>> = tx
+        .prepare_cached("SELECT payload FROM job WHERE kind = ?1 AND subject = ?2")?
+        .query_row(params![kind.name(), subject], |row| row.get(0))
+        .optional()?;
+    Ok(payload.flatten())
 }
 
 /// How often it was tried in vain.

@@ -6,6 +6,7 @@
 //!
 //! A page is authoritative for its range: a seq that it skips has expired, and that is shown where it was.
 
+use crate::chat_state;
 use crate::content::Content;
 use crate::conversation::{self, Row, Standing};
 use crate::device;
@@ -205,6 +206,9 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
 }
 
 fn content(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, plaintext: &[u8]) -> Done {
+    if chat_state::sync::heard(step, conversation, entry, plaintext)? {
+        return Ok(());
+    }
     let at = At { conversation, seq: entry.seq, time_ms: entry.time_ms };
     match Content::decode(plaintext, entry.message_id) {
         Ok(Content::Profile { phone, name, about, picture }) => {

@@ -1,6 +1,7 @@
 //! What a commit in the log means for this device: its own one takes effect, a welcome lets it in, another one's moves
 //! the epoch. And what all of them mean for the people in it: identity keys are compared with the pinned ones.
 
+use crate::archive::{import, send};
 use crate::contact;
 use crate::conversation::{self, Standing};
 use crate::device;
@@ -53,7 +54,8 @@ pub(crate) fn placed(
     step.mem.logs.hold(conversation.into(), None);
     conversation::set_cursor(step.tx, conversation, seq)?;
     receipt::cursor(step, conversation.into(), seq);
-    if seq > row.cursor + 1 && (row.kind != ConversationKind::Group || !anew) {
+    let is_coming = anew && import::is_history_coming(step.tx)?;
+    if seq > row.cursor + 1 && (row.kind != ConversationKind::Group || !anew) && !is_coming {
         let about = step.me()?.sender.account;
         message::notice(step, conversation, about, seq, time_ms, &Notice::HistoryMissing)?;
     }
@@ -169,6 +171,7 @@ pub(crate) fn took_effect(
     seq: u64,
     time_ms: u64,
 ) -> Done {
+    send::look(step)?;
     if conversation.may_be_group() {
         return took_effect_in_group(step, At { conversation, seq, time_ms }, committed);
     }

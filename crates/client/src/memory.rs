@@ -1,7 +1,7 @@
 //! All state that is not in the database, on one page. Losing it costs a new connection and nothing else: every room
 //! rebuilds its part from the tables.
 
-use crate::archive::import;
+use crate::archive::{import, send};
 use crate::backup;
 use crate::command::Command;
 use crate::event::Connection;
@@ -14,7 +14,7 @@ use crate::presence::privacy::Wanted;
 use std::collections::{BTreeMap, VecDeque};
 use tidings_proto::entry::Sender;
 use tidings_proto::http::{Audience, ClaimedPackage};
-use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
+use tidings_proto::id::{AccountId, BlobId, ConversationId, DeviceId, LogId, MessageId};
 
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -35,6 +35,8 @@ pub(crate) struct Memory {
     /// This device shows a code, and waits to be linked.
     pub link: Option<Waiting>,
     pub backup: backup::State,
+    /// History on its way to new devices, by the first manifest's name.
+    pub histories: BTreeMap<BlobId, send::Round>,
     pub screen: Screen,
 }
 
@@ -130,6 +132,7 @@ pub(crate) enum Purpose {
     RedeemLink,
     ApproveLink {
         reply: CallId,
+        history: BlobId,
     },
     Devices {
         reply: CallId,
@@ -221,6 +224,7 @@ pub(crate) enum Purpose {
     },
     Backup(backup::Ask),
     Import(import::Ask),
+    History(send::Ask),
     Privacy {
         reply: CallId,
         wanted: Wanted,

@@ -60,6 +60,14 @@ pub(crate) fn queue(
     Ok(bytes)
 }
 
+/// Adds what has no row and no notice.
+pub(crate) fn queue_silent(step: &Step<'_>, conversation: ConversationId, message: MessageId, bytes: &[u8]) -> Done {
+    step.tx
+        .prepare_cached("INSERT INTO outbox (message, conversation, silent, content) VALUES (?1, ?2, 1, ?3)")?
+        .execute(params![message.as_bytes(), conversation.as_bytes(), bytes])?;
+    Ok(())
+}
+
 /// What waits there and changes no message, in order.
 pub(crate) fn untargeted(tx: &Connection, conversation: ConversationId) -> Result<Vec<Content>, Stop> {
     let rows: Vec<(MessageId, Vec<u8>)> = tx

@@ -1,16 +1,21 @@
 //! `tidings link`: this machine becomes another device of an account. `tidings link approve`: lets one in.
 
 use super::register::{machine_name, shorten_bytes};
-use super::{log_to_stderr, open, status, unexpected};
+use super::{log_to_stderr, logged_out, open, status, unexpected};
 use crate::Common;
-use crate::driver::Handle;
+use crate::driver::{Handle, Listener, News};
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::show::{out, qr, text};
 use clap::{Args, Subcommand};
 use std::io::IsTerminal;
-use tidings_client::{Command, Reply};
+use std::time::Duration;
+use tidings_client::event::Transfer;
+use tidings_client::{Command, Event, Reply};
 use tidings_proto::limit::DEVICE_NAME_MAX_BYTES;
+
+/// How long nothing may come before the other device counts as away.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(
@@ -21,6 +26,7 @@ Examples:
   tidings link --server https://chat.example.org
   tidings link approve 'tidings:link#…'                 on a device that the account has
 
+Your history comes after it, the newest first, encrypted from device to device; the messages of now are there at once.
 Show the code to your own device and to nobody else. The server passes on what it cannot read: it learns neither the
 account's keys nor can it link a device of its own."
 )]
@@ -53,7 +59,8 @@ Examples:
   tidings link approve 'tidings:link#…'
   tidings --as +31612345678 link approve 'tidings:link#…'
 
-The new device can read everything that is said from then on, and act for you. `tidings devices` shows all of them.")]
+The new device gets your history, can read everything that is said from then on, and can act for you. Keep this running
+until the history is sent, or go on later: it continues where it was. `tidings devices` shows all of them.")]
 struct Approve {
     /// What the new device shows
     code: String,
@@ -88,8 +95,7 @@ impl Show {
         let linked = linked?;
         profile.become_registered(&linked)?;
         out::line(&format!("This machine is a device of {} now.", linked.phone))?;
-        eprintln!("What is said from now on arrives here: tidings list");
-        Ok(())
+        history_arrives(&linked).await
     }
 
     /// The account's own place on this machine, once the device is linked.
@@ -126,11 +132,71 @@ impl Show {
 impl Approve {
     async fn run(self, common: &Common) -> Result<(), Failure> {
         let (_, handle) = open(common, &[]).await?;
-        let approved = handle.call(Command::ApproveLink { code: self.code }).await;
+        let mut news = handle.listen();
+        let approved = match handle.call(Command::ApproveLink { code: self.code }).await {
+            Ok(Reply::Done) => self::approved(&mut news).await,
+            Ok(other) => Err(unexpected(&other)),
+            Err(failure) => Err(failure),
+        };
         handle.close().await;
-        match approved? {
-            Reply::Done => out::line("The new device is let in. To see your devices: tidings devices"),
-            other => Err(unexpected(&other)),
+        approved
+    }
+}
+
+async fn approved(news: &mut Listener) -> Result<(), Failure> {
+    out::line("The new device is let in. To see your devices: tidings devices")?;
+    eprintln!("It gets your history now; Ctrl-C leaves the rest to the next time that both devices are in use.");
+    match progress(news, Transfer::History).await? {
+        Some(messages) => out::line(&format!("Sent to the new device: {messages} messages.")),
+        None => {
+            eprintln!("The new device is away; the rest follows when both are in use.");
+            Ok(())
+        }
+    }
+}
+
+/// The new device can be used from here on, also beside this.
+async fn history_arrives(profile: &Profile) -> Result<(), Failure> {
+    let handle = Handle::open(profile).await?;
+    let mut news = handle.listen();
+    if !status(&handle).await?.importing {
+        handle.close().await;
+        return out::line("Your history is here. See it with: tidings list");
+    }
+    let arrived = match progress(&mut news, Transfer::Restore).await {
+        Ok(Some(messages)) => {
+            out::line(&format!("Your history is here: {messages} messages. See it with: tidings list"))
+        }
+        Ok(None) => {
+            eprintln!("The other device is away; the rest of the history follows when both are in use.");
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    };
+    handle.close().await;
+    arrived
+}
+
+/// Shows how the history gets on. How many messages it was; `None` if nothing came for a while.
+async fn progress(news: &mut Listener, which: Transfer) -> Result<Option<u64>, Failure> {
+    loop {
+        let Ok(next) = tokio::time::timeout(PATIENCE, news.next()).await else { return Ok(None) };
+        match next {
+            Some(News::Event(Event::Transfer { what, done, total })) if what == which => {
+                eprintln!("{done} of {total} messages");
+            }
+            Some(News::Event(Event::HistorySent { messages })) if which == Transfer::History => {
+                return Ok(Some(messages));
+            }
+            Some(News::Event(Event::Restored { messages, damaged })) if which == Transfer::Restore => {
+                if damaged > 0 {
+                    eprintln!("{damaged} parts were damaged or did not come, and are left out.");
+                }
+                return Ok(Some(messages));
+            }
+            Some(News::Event(Event::LoggedOut { reason })) => return Err(logged_out(&reason)),
+            Some(_) => {}
+            None => return Ok(None),
         }
     }
 }

@@ -88,3 +88,58 @@ fn a_laptop_is_linked_sees_everything_and_is_thrown_out() {
         texts(&world.json(ANNA, &["history", BRAM])).last() == Some(&"without the laptop")
     });
 }
+
+/// All that a device shows of a conversation, but for what is its own: numbers.
+fn view(of: impl Fn(&[&str]) -> Vec<Value>) -> Vec<Value> {
+    let mut view = Vec::new();
+    for args in [&["history", BRAM][..], &["list", "--all"], &["starred"], &["pins", BRAM]] {
+        view.extend(of(args).into_iter().map(|mut row| {
+            for own in ["number", "last", "tick"] {
+                if let Some(row) = row.as_object_mut() {
+                    row.remove(own);
+                }
+            }
+            row
+        }));
+    }
+    view
+}
+
+#[test]
+fn a_new_device_gets_the_history_and_shows_the_same() {
+    let world = World::with_two();
+    for text in ["one", "two", "three"] {
+        world.ok(ANNA, &["send", BRAM, text, "--wait", "sent"]);
+        world.ok(BRAM, &["send", ANNA, &format!("{text}, yes"), "--wait", "sent"]);
+    }
+    let number = |text: &str| {
+        let history = world.json(ANNA, &["history", BRAM]);
+        history.iter().find(|it| it["text"] == text).map(|it| it["number"].to_string()).expect("it is there")
+    };
+    world.ok(ANNA, &["react", BRAM, &number("one, yes"), "👍"]);
+    world.ok(ANNA, &["edit", BRAM, &number("two"), "two and a half"]);
+    world.ok(ANNA, &["delete", BRAM, &number("three")]);
+    world.ok(ANNA, &["star", BRAM, &number("two, yes")]);
+    world.ok(ANNA, &["pin", BRAM, &number("one")]);
+    world.ok(ANNA, &["mute", BRAM]);
+    world.ok(ANNA, &["history", BRAM, "--mark-read"]);
+    world.ok(BRAM, &["send", ANNA, "not read yet", "--wait", "sent"]);
+    world.ok(ANNA, &["list"]);
+
+    let laptop = Machine::new(&world, "laptop");
+    laptop.link(ANNA);
+    let shown = |args: &[&str]| laptop.json(args);
+    until("both show the same", || view(|args| world.json(ANNA, args)) == view(shown));
+    let texts = laptop.json(&["history", BRAM]);
+    assert!(texts.iter().any(|it| it["text"] == "two and a half"), "{texts:?}");
+    assert_eq!(laptop.json(&["starred"]).len(), 1);
+
+    // And it stays so.
+    laptop.ok(&["mute", BRAM, "--off"]);
+    laptop.ok(&["archive", BRAM]);
+    laptop.ok(&["status"]);
+    until("the phone follows", || {
+        let rows = world.json(ANNA, &["list", "--all"]);
+        rows.iter().any(|row| row["archived"] == true) && view(|args| world.json(ANNA, args)) == view(shown)
+    });
+}

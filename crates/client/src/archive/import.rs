@@ -12,7 +12,7 @@ use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
 use crate::memory::Purpose;
 use crate::step::{Done, Step, Stop};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::codec::{from_cbor, to_cbor};
 use tidings_proto::id::BlobId;
 use zeroize::Zeroizing;
@@ -26,7 +26,11 @@ const LOOKS_MAX: u32 = 2 * 24 * 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     Manifest,
-    Chunk { position: i64 },
+    Chunk {
+        position: i64,
+    },
+    /// It was taken over, and nobody else needs it.
+    Forget,
 }
 
 struct Row {
@@ -35,12 +39,14 @@ struct Row {
     done: u64,
     total: u64,
     damaged: u64,
+    /// Of another device's history, whose blobs are for this device alone.
+    history: bool,
 }
 
 fn find(step: &Step<'_>) -> Result<Option<Row>, Stop> {
     Ok(step
         .tx
-        .prepare_cached("SELECT key, manifest, done, total, damaged FROM import")?
+        .prepare_cached("SELECT key, manifest, done, total, damaged, history FROM import")?
         .query_row([], |row| {
             Ok(Row {
                 key: Zeroizing::new(row.get(0)?),
@@ -48,24 +54,35 @@ fn find(step: &Step<'_>) -> Result<Option<Row>, Stop> {
                 done: row.get(2)?,
                 total: row.get(3)?,
                 damaged: row.get(4)?,
+                history: row.get(5)?,
             })
         })
         .optional()?)
 }
 
-fn insert(step: &Step<'_>, key: &[u8; 32], manifest: Option<BlobId>) -> Done {
+fn insert(step: &Step<'_>, key: &[u8; 32], manifest: Option<BlobId>, history: bool) -> Done {
     step.tx.execute("DELETE FROM import_chunk", [])?;
     step.tx.execute(
-        "INSERT OR REPLACE INTO import (one, key, manifest) VALUES (1, ?1, ?2)",
-        params![key, manifest.as_ref().map(BlobId::as_bytes)],
+        "INSERT OR REPLACE INTO import (one, key, manifest, history) VALUES (1, ?1, ?2, ?3)",
+        params![key, manifest.as_ref().map(BlobId::as_bytes), history],
     )?;
     job::add(step.tx, Kind::Import, &[], None)
 }
 
 /// Begins with a manifest that is here.
 pub(crate) fn begin(step: &mut Step<'_>, key: &[u8; 32], manifest: &Manifest) -> Done {
-    insert(step, key, None)?;
+    insert(step, key, None, false)?;
     take_manifest(step, manifest)
+}
+
+/// Begins with a history's manifest, which will be there some time.
+pub(crate) fn expect(step: &Step<'_>, key: &[u8; 32], manifest: BlobId) -> Done {
+    insert(step, key, Some(manifest), true)
+}
+
+/// Whether another device's history is on its way: what is not here may be in it.
+pub(crate) fn is_history_coming(tx: &Connection) -> Result<bool, Stop> {
+    Ok(tx.prepare_cached("SELECT 1 FROM import WHERE history = 1")?.exists([])?)
 }
 
 fn take_manifest(step: &mut Step<'_>, manifest: &Manifest) -> Done {
@@ -115,6 +132,8 @@ pub(crate) fn answered(step: &mut Step<'_>, ask: Ask, answer: Answer) -> Done {
     match ask {
         Ask::Manifest => manifest_came(step, answer),
         Ask::Chunk { position } => chunk_came(step, position, answer),
+        // What is left expires.
+        Ask::Forget => Ok(()),
     }
 }
 
@@ -131,7 +150,8 @@ fn manifest_came(step: &mut Step<'_>, answer: Answer) -> Done {
             // Waits for it were no failures.
             job::done(step.tx, Kind::Import, &[])?;
             job::add(step.tx, Kind::Import, &[], None)?;
-            take_manifest(step, &manifest)
+            take_manifest(step, &manifest)?;
+            row.manifest.map_or(Ok(()), |blob| forget(step, &row, blob))
         }
         Ok(_) => give_up(step, ArchiveError::OtherAccount),
         Err(error) => give_up(step, error),
@@ -176,10 +196,17 @@ fn chunk_came(step: &mut Step<'_>, position: i64, answer: Answer) -> Done {
     }
     step.tx.prepare_cached("DELETE FROM import_chunk WHERE position = ?1")?.execute([position])?;
     step.tx.prepare_cached("UPDATE import SET done = done + ?1")?.execute([chunk.messages])?;
-    if let Some(Row { done, total, .. }) = find(step)? {
-        step.event(Event::Transfer { what: Transfer::Restore, done, total });
+    let Some(row) = find(step)? else { return Ok(()) };
+    step.event(Event::Transfer { what: Transfer::Restore, done: row.done, total: row.total });
+    forget(step, &row, chunk.blob)
+}
+
+/// A history's blob is not needed any more.
+fn forget(step: &mut Step<'_>, row: &Row, blob: BlobId) -> Done {
+    if !row.history {
+        return Ok(());
     }
-    Ok(())
+    http::ask(step, Purpose::Import(Ask::Forget), Method::Delete, format!("/v1/blobs/{blob}"), HttpBody::Empty)
 }
 
 fn finish(step: &mut Step<'_>, row: &Row) -> Done {

@@ -18,7 +18,7 @@
 //!
 //! [`cell`] and [`rows`]: rows of any table as CBOR. [`table`]: what goes in, and how it merges. [`chunk`], [`manifest`]:
 //! the sealed forms. [`pack`], [`unpack`]: from the database, and into it.
-//! [`import`]: from blobs, chunk after chunk.
+//! [`import`]: from blobs, chunk after chunk. [`send`]: to a new device.
 
 pub(crate) mod cell;
 pub(crate) mod chunk;
@@ -26,6 +26,7 @@ pub(crate) mod import;
 pub(crate) mod manifest;
 pub(crate) mod pack;
 pub(crate) mod rows;
+pub(crate) mod send;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;

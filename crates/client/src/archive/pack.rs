@@ -77,12 +77,20 @@ pub(crate) fn state(tx: &Connection) -> Result<Vec<Portion>, Stop> {
 /// The messages of a block, with what hangs on them; nothing if none is left. What is not in its log yet stays out.
 pub(crate) fn block(tx: &Connection, block: i64) -> Result<Vec<Portion>, Stop> {
     let (from, to) = (block * BLOCK_MESSAGES, (block + 1) * BLOCK_MESSAGES);
-    let range = "message.local >= ?1 AND message.local < ?2 AND message.seq <> ?3";
-    let parameters: [&dyn ToSql; 3] = [&from, &to, &UNSENT];
+    messages(tx, "message.local >= ?1 AND message.local < ?2 AND message.seq <> ?3", &[&from, &to, &UNSENT])
+}
+
+/// Those that changed since a history's first round.
+pub(crate) fn dirty(tx: &Connection) -> Result<Vec<Portion>, Stop> {
+    let range = "message.message IN (SELECT message FROM history_dirty) AND message.seq <> ?1";
+    messages(tx, range, &[&UNSENT])
+}
+
+fn messages(tx: &Connection, range: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Portion>, Stop> {
     let mut portions = Portions::default();
     let columns = table::columns(tx, &MESSAGE)?;
     let sql = format!("SELECT {} FROM message WHERE {range} ORDER BY local", columns.join(", "));
-    select(tx, &mut portions, &MESSAGE, &columns, &sql, &parameters)?;
+    select(tx, &mut portions, &MESSAGE, &columns, &sql, parameters)?;
     for table in BOUND {
         let columns = table::columns(tx, table)?;
         let named: Vec<String> = columns.iter().map(|column| format!("{}.{column}", table.name)).collect();
@@ -91,7 +99,7 @@ pub(crate) fn block(tx: &Connection, block: i64) -> Result<Vec<Portion>, Stop> {
             named.join(", "),
             table.name
         );
-        select(tx, &mut portions, table, &columns, &sql, &parameters)?;
+        select(tx, &mut portions, table, &columns, &sql, parameters)?;
     }
     Ok(portions.end())
 }

@@ -124,7 +124,7 @@ fn every_table_is_archived_or_left_out_on_purpose() {
         // Made of the messages.
         "search search_config search_content search_data search_docsize search_idx",
         // The archive's own.
-        "backup archive_chunk archive_dirty archive_garbage import import_chunk deleted",
+        "backup archive_chunk archive_dirty archive_garbage import import_chunk deleted history_dirty",
     ];
     let db = Db::open_memory().unwrap();
     let mut statement = db

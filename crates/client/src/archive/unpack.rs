@@ -94,7 +94,10 @@ fn conversation_came(step: &mut Step<'_>, conversation: ConversationId, is_new: 
     }
     step.tx
         .prepare_cached(
-            "UPDATE conversation SET read = max(read, ?2), active_ms = max(active_ms, ?3) WHERE conversation = ?1",
+            // A device that has just heard of it knows no other time than its own.
+            "UPDATE conversation SET read = max(read, ?2), active_ms = max(?3, coalesce((
+                 SELECT time_ms FROM message WHERE conversation = ?1 AND kind <> 3 ORDER BY seq DESC LIMIT 1), 0))
+             WHERE conversation = ?1",
         )?
         .execute(params![conversation.as_bytes(), archived.read, archived.active_ms])?;
     // What this device could not read, for it came later, is in the archive.

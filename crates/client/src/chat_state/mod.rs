@@ -2,14 +2,15 @@
 //! Nobody else is told, neither people nor the server. * [`command`]: what a person does.
 //!
 //! Each is a [`Setting`] with a [`Stamp`], kept in the table `chat_state`: of two about the same thing the later one
-//! counts, whatever the order in which they come ([`apply`]).
+//! counts, whatever the order in which they come ([`apply`]). * [`sync`]: told to one's other devices.
 //!
 //! **Several devices.** A change that is made here goes through [`set`], and nowhere else. That is the place from which
-//! it will travel to one's other devices, as a silent message in the self chat that names the conversation, the setting
-//! and the stamp; they hand it to [`apply`]. An archive holds the rows ([`Setting::read`]), and is read back by [`apply`] too. What
+//! it travels to one's other devices ([`sync`]); they hand it to [`apply`]. An archive holds the rows, and merges them by
+//! their stamps too. What
 //! follows from a message by itself (an archived conversation comes back, [`came`]) is not told: each device sees it.
 
 pub(crate) mod command;
+pub(crate) mod sync;
 
 use crate::event::Event;
 use crate::step::{Done, Step, Stop};
@@ -138,7 +139,7 @@ pub(crate) fn set(step: &mut Step<'_>, conversation: ConversationId, setting: &S
     let ms = step.now_ms.max(known.map_or(0, |stamp| stamp.ms.saturating_add(1)));
     let stamp = Stamp { ms, device: step.me()?.sender.device };
     apply(step, conversation, setting, stamp)?;
-    Ok(())
+    sync::tell(step, &sync::Said::Setting { conversation, setting: setting.clone(), stamp })
 }
 
 /// Takes a setting over, from whatever device; false if a later one is known.

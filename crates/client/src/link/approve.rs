@@ -3,6 +3,7 @@
 use super::bundle::{self, Bundle};
 use super::code::Code;
 use super::seal;
+use crate::archive::send;
 use crate::command::Reply;
 use crate::contact;
 use crate::conversation;
@@ -16,7 +17,7 @@ use crate::step::{Done, Step};
 use rand_chacha::rand_core::RngCore;
 use sha2::{Digest, Sha256};
 use tidings_proto::http::PutLink;
-use tidings_proto::id::ConversationId;
+use tidings_proto::id::{BlobId, ConversationId};
 use tidings_proto::problem::Code as ProblemCode;
 use zeroize::Zeroizing;
 
@@ -33,22 +34,31 @@ pub(crate) fn approve(step: &mut Step<'_>, reply: CallId, code: &str) -> Done {
     step.rng.fill_bytes(grant.as_mut());
     let mut nonce = [0; 24];
     step.rng.fill_bytes(&mut nonce);
+    let offer = send::offer(step)?;
+    let history = offer.blob;
     let bundle = Bundle {
         account,
         phone,
         name,
         identity_secret: identity_secret.to_vec().into(),
         grant: grant.to_vec().into(),
+        history: Some(offer),
         people: bundle::known(step.tx, account)?,
     };
     let blob = seal::seal(&code, nonce, &bundle.encode())
         .ok_or(ClientError::NotAllowed { why: "this code has a key that is none".into() })?;
     let grant_hash = Sha256::digest(grant.as_slice()).to_vec();
     let body = http::json(&PutLink { blob: blob.into(), grant_hash: grant_hash.into() });
-    http::ask(step, Purpose::ApproveLink { reply }, Method::Put, format!("/v1/links/{}", code.link), body)
+    http::ask(step, Purpose::ApproveLink { reply, history }, Method::Put, format!("/v1/links/{}", code.link), body)
 }
 
-pub(crate) fn approved(step: &mut Step<'_>, reply: CallId, answer: Answer) -> Done {
+pub(crate) fn approved(step: &mut Step<'_>, reply: CallId, history: BlobId, answer: Answer) -> Done {
+    match &answer {
+        Ok(_) => send::approved(step, history)?,
+        // The answer may have got lost; if so, the job begins by itself.
+        Err(failure) if failure.may_pass() => {}
+        Err(_) => send::withdraw(step, history)?,
+    }
     match answer {
         Ok(_) => {
             have_self_chat(step)?;

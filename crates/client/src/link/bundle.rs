@@ -1,6 +1,7 @@
 //! What an old device gives to a new one: who the account is, its identity key, the grant of a login, and the people it
 //! knows with the keys that it pinned, so that the new device trusts nobody anew.
 
+use crate::archive::send::Offer;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub(super) struct Bundle {
     /// Ed25519: 32 bytes.
     pub identity_secret: Payload,
     pub grant: Payload,
+    /// Where the old device's history is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Offer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Known>,
 }
@@ -103,6 +107,7 @@ pub(super) fn keep(step: &Step<'_>, people: &[Known]) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_proto::id::BlobId;
 
     #[test]
     fn the_form_of_a_bundle_does_not_change() {
@@ -119,6 +124,7 @@ mod tests {
             name: None,
             identity_secret: vec![4; 32].into(),
             grant: vec![5; 32].into(),
+            history: Some(Offer { blob: BlobId::from_bytes([6; 16]), key: vec![7; 32].into() }),
             people: vec![known],
         };
         let bytes = bundle.clone().encode();
@@ -144,6 +150,7 @@ mod tests {
             name: None,
             identity_secret: vec![4; 32].into(),
             grant: vec![5; 32].into(),
+            history: None,
             people: vec![known; PEOPLE_MAX],
         };
         assert!(bundle.encode().len() <= BUNDLE_MAX_BYTES);

@@ -6,6 +6,7 @@ use super::bundle::{self, Bundle};
 use super::code::Code;
 use super::seal;
 use crate::account;
+use crate::archive::import;
 use crate::command::Reply;
 use crate::contact;
 use crate::error::ClientError;
@@ -186,6 +187,11 @@ pub(crate) fn redeemed(step: &mut Step<'_>, answer: Answer) -> Done {
     account::sign_in(step, &tokens, &bundle.phone, Some(secret))?;
     step.mem.login = reply;
     bundle::keep(step, &bundle.people)?;
+    if let Some(history) = &bundle.history
+        && let Ok(key) = <[u8; 32]>::try_from(history.key.as_slice())
+    {
+        import::expect(step, &key, history.blob)?;
+    }
     if let Some(name) = &bundle.name {
         contact::ensure(step.tx, bundle.account)?;
         step.tx

@@ -45,7 +45,7 @@ fn is_out(world: &World, who: usize) -> bool {
 }
 
 #[test]
-fn a_linked_device_sees_what_is_said_from_then_on_and_nobody_is_logged_out() {
+fn a_linked_device_sees_what_was_said_and_what_is_said_and_nobody_is_logged_out() {
     let mut world = World::signed_in(2);
     world.say(0, 1, "before");
     world.settle();
@@ -60,7 +60,7 @@ fn a_linked_device_sees_what_is_said_from_then_on_and_nobody_is_logged_out() {
     let (anna, bram) = (world.peer(0), world.peer(1));
     for (who, with, expected) in [
         (0, &bram, &["before", "to both", "from the phone", "from the laptop"][..]),
-        (laptop, &bram, &["to both", "from the phone", "from the laptop"]),
+        (laptop, &bram, &["before", "to both", "from the phone", "from the laptop"]),
         (1, &anna, &["before", "to both", "from the phone", "from the laptop"]),
     ] {
         assert_eq!(world.texts(who, with), expected, "{who}");

@@ -24,8 +24,11 @@ impl TestServer {
                 let HttpBody::Bytes(bytes) = &request.body else { panic!("{} without bytes", request.path) };
                 assert!(!bytes.is_empty() && bytes.len() <= BLOB_MAX_BYTES);
                 let expires = query.strip_prefix("expires_in_s=").map(|seconds| seconds.parse::<u64>().unwrap());
-                let former = blobs.insert((account, id.parse().unwrap()), (bytes.clone(), expires));
-                assert!(former.is_none_or(|(former, _)| former == *bytes), "a name is used once");
+                let key = (account, id.parse().unwrap());
+                if blobs.get(&key).is_some_and(|(former, _)| former != bytes) {
+                    return refuse(Code::Conflict);
+                }
+                blobs.insert(key, (bytes.clone(), expires));
                 Ok(vec![])
             }
             (Method::Get, ["blobs", id]) => match blobs.get(&(account, id.parse().unwrap())) {

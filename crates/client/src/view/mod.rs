@@ -32,6 +32,9 @@ pub struct Status {
     /// How many of them are in muted conversations.
     #[serde(default)]
     pub unread_muted: u64,
+    /// Messages of a backup, or of another device's history, are still coming.
+    #[serde(default)]
+    pub importing: bool,
 }
 
 /// One of one's own devices.

@@ -1,6 +1,7 @@
 //! [`Status`].
 
 use super::{Status, conversation};
+use crate::job::{self, Kind};
 use crate::session;
 use crate::step::{Step, Stop};
 
@@ -20,5 +21,6 @@ pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
         changes,
         unread,
         unread_muted,
+        importing: job::exists(step.tx, Kind::Import, &[])?,
     })
 }

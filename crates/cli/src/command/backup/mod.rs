@@ -89,8 +89,10 @@ pub async fn ask_for_secret(what: &str) -> Result<String, Failure> {
             eprint!("{}: ", text::line(&what));
             std::io::stderr().flush()?;
         }
+        let hidden = Hidden::begin();
         let mut line = String::new();
         std::io::stdin().lock().take(SECRET_MAX_BYTES).read_line(&mut line)?;
+        drop(hidden);
         let line = line.trim_end_matches(['\r', '\n']).to_owned();
         if line.trim().is_empty() {
             return Err(Failure::with(format!("no {what} was given"), "Type it, or pipe it in."));
@@ -99,4 +101,43 @@ pub async fn ask_for_secret(what: &str) -> Result<String, Failure> {
     })
     .await
     .map_err(|_| Failure::new("the terminal could not be read"))?
+}
+
+/// While it lives, the terminal does not show what is typed.
+#[cfg(unix)]
+struct Hidden(rustix::termios::Termios);
+
+#[cfg(unix)]
+impl Hidden {
+    fn begin() -> Option<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let stdin = std::io::stdin();
+        let former = tcgetattr(&stdin).ok()?;
+        let mut hidden = former.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(&stdin, OptionalActions::Now, &hidden).ok()?;
+        Some(Self(former))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Err(error) = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0) {
+            tracing::warn!(%error, "the terminal cannot be put back");
+        }
+    }
+}
+
+/// There the terminal shows what is typed.
+#[cfg(not(unix))]
+struct Hidden;
+
+#[cfg(not(unix))]
+impl Hidden {
+    fn begin() -> Option<Self> {
+        None
+    }
 }

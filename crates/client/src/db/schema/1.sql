@@ -430,7 +430,9 @@ CREATE TABLE import (
     done INTEGER NOT NULL DEFAULT 0,
     total INTEGER NOT NULL DEFAULT 0,
     -- Chunks that could not be used.
-    damaged INTEGER NOT NULL DEFAULT 0
+    damaged INTEGER NOT NULL DEFAULT 0,
+    -- 1: another device's history, whose blobs are for this device alone.
+    history INTEGER NOT NULL DEFAULT 0
 );
 
 -- Chunks that are still to be fetched, in order. `chunk`: archive::chunk::ChunkRef in CBOR.
@@ -443,6 +445,27 @@ CREATE TABLE import_chunk (
 CREATE TABLE deleted (
     message BLOB NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
+
+-- archive/send: messages that changed while history is on its way to a new device: they are sent once more at the end.
+CREATE TABLE history_dirty (
+    message BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+CREATE TRIGGER history_message_added AFTER INSERT ON message
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
+CREATE TRIGGER history_message_changed AFTER UPDATE ON message
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
+CREATE TRIGGER history_reaction_added AFTER INSERT ON reaction
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
+CREATE TRIGGER history_reaction_changed AFTER UPDATE ON reaction
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
 
 CREATE TRIGGER message_added AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
     INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
