@@ -140,6 +140,8 @@ enum Command {
     Backup(command::backup::Backup),
     /// Bring an account back from its backup
     Restore(command::restore::Restore),
+    /// Write all that this device keeps into a folder, to read and for programs
+    Export(command::export::Export),
     /// Log this device out and delete what it stored
     Logout(command::logout::Logout),
     /// Serve a local HTTP API for scripts, in plain JSON
@@ -210,6 +212,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Status(it) => it.run(&common).await,
             Command::Backup(it) => it.run(&common).await,
             Command::Restore(it) => it.run(&common).await,
+            Command::Export(it) => it.run(&common).await,
             Command::Logout(it) => it.run(&common).await,
             Command::Agent(it) => it.run(&common).await,
             Command::Admin(it) => it.run(),

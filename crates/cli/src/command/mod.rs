@@ -9,6 +9,7 @@ pub mod delete;
 pub mod devices;
 pub mod draft;
 pub mod edit;
+pub mod export;
 pub mod forward;
 pub mod group;
 pub mod history;

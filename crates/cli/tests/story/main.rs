@@ -8,6 +8,7 @@ mod bad_input;
 mod chat;
 mod devices;
 mod door;
+mod export;
 mod group;
 mod group_invite;
 mod help;
