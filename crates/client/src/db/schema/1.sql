@@ -466,6 +466,14 @@ CREATE TRIGGER history_reaction_changed AFTER UPDATE ON reaction
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
     INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
 END;
+CREATE TRIGGER history_vote_added AFTER INSERT ON vote
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
+CREATE TRIGGER history_vote_changed AFTER UPDATE ON vote
+    WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
+    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+END;
 
 CREATE TRIGGER message_added AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
     INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
