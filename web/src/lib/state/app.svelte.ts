@@ -103,6 +103,11 @@ export class App {
       const { what, done, total } = transfer
       this.transfer = done < total ? { what, done, total } : undefined
     }
+    const sent = take(news, 'history_sent')
+    if (sent !== undefined) {
+      this.transfer = undefined
+      this.toasts.add(t('restore.sent', { count: sent.messages }))
+    }
     const restored = take(news, 'restored')
     if (restored === undefined) return
     this.transfer = undefined
