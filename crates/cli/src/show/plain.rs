@@ -166,7 +166,7 @@ pub struct Conversation {
     /// The other person's number, if it is known.
     pub phone: Option<String>,
     pub unread: u64,
-    pub last: Option<Message>,
+    pub last: Option<Box<Message>>,
     pub blocked: bool,
     /// Whether the safety number was confirmed.
     pub verified: bool,
@@ -291,7 +291,7 @@ impl From<&view::Conversation> for Conversation {
             },
             phone: row.phone.clone(),
             unread: row.unread,
-            last: row.last.as_ref().map(Message::from),
+            last: row.last.as_ref().map(|last| Box::new(last.into())),
             blocked: row.blocked,
             verified: row.verified,
             pinned: row.pinned,
