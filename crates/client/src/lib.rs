@@ -21,7 +21,7 @@
 //!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `link`: becoming one
 //!   of an account's devices. `device`: all of them. `compose`, `outbox`:
 //!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
-//!   people. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
+//!   people. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `profile`: how people present themselves. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
 
 mod account;
