@@ -1,9 +1,11 @@
 //! What happens by chance: people do things, the network and the machines fail, time passes.
 
+mod group;
+
 use crate::device::Device;
 use crate::fault;
 use crate::intent::Intent;
-use crate::model::{Block, Kind, Op, Who};
+use crate::model::{Block, Kind, Op, Place, Who};
 use crate::properties::{self, view};
 use crate::signup;
 use crate::world::World;
@@ -53,6 +55,13 @@ pub async fn heal(world: &Rc<World>) {
     }
 }
 
+/// Everybody loses the connection, and connects again.
+pub fn reconnect(world: &World) {
+    for device in world.devices.borrow().iter().flatten() {
+        device.cut(crate::network::Cut::noticed(&world.chance));
+    }
+}
+
 /// Also asked again while the world comes to rest, for an answer may have been lost.
 pub fn unblock_all(world: &Rc<World>, device: &Rc<Device>) {
     let blocked: Vec<Who> = world.model.borrow().people[device.who].blocks.keys().copied().collect();
@@ -71,50 +80,68 @@ fn act(world: &Rc<World>) {
         others.truncate(1);
     }
     let Some(with) = world.chance.choose(&others).copied() else { return };
+    if world.traits.groups && world.chance.percent(75) {
+        return group::act(world, &device);
+    }
+    let place = Place::With(with);
     match world.chance.between(0..=99) {
-        0..45 => send(world, &device, with, None),
-        45..52 => reply(world, &device, with),
-        52..64 => react(world, &device, with),
-        64..72 => edit(world, &device, with),
-        72..76 => delete(world, &device, with),
-        76..88 => mark_read(world, &device, with),
-        88..92 => typing(world, &device, with),
+        0..88 => talk(world, &device, place),
+        88..92 => typing(world, &device, place),
         92..95 => block(world, &device, with),
         95..97 => unblock_all(world, &device),
         _ => both_begin(world, &device, with),
     }
 }
 
-fn peer(world: &World, with: Who) -> Peer {
+/// What people do most.
+fn talk(world: &Rc<World>, device: &Rc<Device>, place: Place) {
+    match world.chance.between(0..=87) {
+        0..45 => send(world, device, place, None),
+        45..52 => reply(world, device, place),
+        52..64 => react(world, device, place),
+        64..72 => edit(world, device, place),
+        72..76 => delete(world, device, place),
+        _ => mark_read(world, device, place),
+    }
+}
+
+fn peer(world: &World, place: Place) -> Peer {
+    match place {
+        Place::With(with) => person(world, with),
+        Place::Group(group) => Peer::Conversation(group),
+    }
+}
+
+fn person(world: &World, with: Who) -> Peer {
     match world.model.borrow().people[with].account {
         Some(account) if world.chance.percent(50) => Peer::Account(account),
         _ => Peer::Phone(signup::phone(with)),
     }
 }
 
-fn op(device: &Device, with: Who, kind: Kind) -> Intent {
-    Intent::Do(Op { by: device.who, with, life: device.life, kind })
+fn op(device: &Device, place: Place, kind: Kind) -> Intent {
+    Intent::Do(Op { by: device.who, place, life: device.life, kind })
 }
 
-fn send(world: &Rc<World>, device: &Rc<Device>, with: Who, reply_to: Option<MessageId>) {
+fn send(world: &Rc<World>, device: &Rc<Device>, place: Place, reply_to: Option<MessageId>) {
     // No two texts are alike, so a text says which command it came from.
     let text = format!("{} says {}", device.name(), world.chance.between(0..=u64::MAX));
-    let command = Command::text(peer(world, with), text.clone(), reply_to);
-    device.command(command, op(device, with, Kind::Text { text, reply_to }));
+    let command = Command::text(peer(world, place), text.clone(), reply_to);
+    device.command(command, op(device, place, Kind::Text { text, reply_to }));
 }
 
 /// Two people write to each other at the same moment, best of all for the first time.
 fn both_begin(world: &Rc<World>, device: &Rc<Device>, with: Who) {
-    send(world, device, with, None);
+    send(world, device, Place::With(with), None);
     let other = world.present().into_iter().find(|other| other.who == with);
     if let Some(other) = other {
-        send(world, &other, device.who, None);
+        send(world, &other, Place::With(device.who), None);
     }
 }
 
 /// One of the newest messages that this device shows, of those that fit.
-fn pick(world: &Rc<World>, device: &Rc<Device>, with: Who, fits: impl Fn(&Message) -> bool) -> Option<Message> {
-    let mut messages = view::newest(world, device, with, PICK_AMONG)?;
+fn pick(world: &Rc<World>, device: &Rc<Device>, place: Place, fits: impl Fn(&Message) -> bool) -> Option<Message> {
+    let mut messages = view::newest(world, device, place, PICK_AMONG)?;
     messages.retain(fits);
     world.chance.choose(&messages).cloned()
 }
@@ -123,44 +150,44 @@ fn is_text(message: &Message) -> bool {
     matches!(message.body, Body::Text { .. })
 }
 
-fn reply(world: &Rc<World>, device: &Rc<Device>, with: Who) {
-    if let Some(message) = pick(world, device, with, is_text) {
-        send(world, device, with, Some(message.message));
+fn reply(world: &Rc<World>, device: &Rc<Device>, place: Place) {
+    if let Some(message) = pick(world, device, place, is_text) {
+        send(world, device, place, Some(message.message));
     }
 }
 
-fn react(world: &Rc<World>, device: &Rc<Device>, with: Who) {
-    let Some(target) = pick(world, device, with, is_text).map(|message| message.message) else { return };
+fn react(world: &Rc<World>, device: &Rc<Device>, place: Place) {
+    let Some(target) = pick(world, device, place, is_text).map(|message| message.message) else { return };
     let emoji = world.chance.choose(&["👍", "🎉", "😂", ""]).filter(|emoji| !emoji.is_empty()).map(ToString::to_string);
-    let command = Command::React { to: peer(world, with), message: target, emoji: emoji.clone() };
-    device.command(command, op(device, with, Kind::React { target, emoji }));
+    let command = Command::React { to: peer(world, place), message: target, emoji: emoji.clone() };
+    device.command(command, op(device, place, Kind::React { target, emoji }));
 }
 
-fn edit(world: &Rc<World>, device: &Rc<Device>, with: Who) {
+fn edit(world: &Rc<World>, device: &Rc<Device>, place: Place) {
     let own = |message: &Message| message.own && is_text(message);
-    let Some(target) = pick(world, device, with, own).map(|message| message.message) else { return };
+    let Some(target) = pick(world, device, place, own).map(|message| message.message) else { return };
     let text = format!("{} corrects {}", device.name(), world.chance.between(0..=u64::MAX));
-    let command = Command::Edit { to: peer(world, with), message: target, text: text.clone() };
-    device.command(command, op(device, with, Kind::Edit { target, text }));
+    let command = Command::Edit { to: peer(world, place), message: target, text: text.clone() };
+    device.command(command, op(device, place, Kind::Edit { target, text }));
 }
 
-fn delete(world: &Rc<World>, device: &Rc<Device>, with: Who) {
+fn delete(world: &Rc<World>, device: &Rc<Device>, place: Place) {
     let own = |message: &Message| message.own && is_text(message);
-    let Some(target) = pick(world, device, with, own).map(|message| message.message) else { return };
-    let command = Command::Delete { to: peer(world, with), message: target };
-    device.command(command, op(device, with, Kind::Delete { target }));
+    let Some(target) = pick(world, device, place, own).map(|message| message.message) else { return };
+    let command = Command::Delete { to: peer(world, place), message: target };
+    device.command(command, op(device, place, Kind::Delete { target }));
 }
 
-fn mark_read(world: &Rc<World>, device: &Rc<Device>, with: Who) {
+fn mark_read(world: &Rc<World>, device: &Rc<Device>, place: Place) {
     let from_the_other = |message: &Message| !message.own && is_text(message);
-    let Some(message) = pick(world, device, with, from_the_other) else { return };
-    let command = Command::MarkRead { to: peer(world, with), up_to: message.message };
+    let Some(message) = pick(world, device, place, from_the_other) else { return };
+    let command = Command::MarkRead { to: peer(world, place), up_to: message.message };
     let intent = Intent::MarkRead { conversation: message.conversation, seq: message.position.seq };
     device.command(command, intent);
 }
 
-fn typing(world: &Rc<World>, device: &Rc<Device>, with: Who) {
-    let command = Command::Typing { to: peer(world, with), on: world.chance.percent(70) };
+fn typing(world: &Rc<World>, device: &Rc<Device>, place: Place) {
+    let command = Command::Typing { to: peer(world, place), on: world.chance.percent(70) };
     device.command(command, Intent::Typing);
 }
 
@@ -174,5 +201,5 @@ fn block(world: &Rc<World>, device: &Rc<Device>, with: Who) {
         person.ever_blocked.insert(with);
         person.blocks.insert(with, Block::Asked);
     }
-    device.command(Command::Block { who: peer(world, with) }, Intent::Block(with));
+    device.command(Command::Block { who: person(world, with) }, Intent::Block(with));
 }

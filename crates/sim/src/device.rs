@@ -52,6 +52,7 @@ struct State {
     /// Crash after so many more outputs.
     crash_after: Option<usize>,
     connection: Option<Connection>,
+    evil: crate::evil::Evil,
 }
 
 impl Device {
@@ -215,8 +216,22 @@ impl Device {
             Output::Connect => self.connect(),
             Output::Disconnect => self.disconnect(),
             Output::Send(frame) => {
+                let mut state = self.state.borrow_mut();
+                let more = if self.world.traits.evil == Some(self.who) {
+                    let (me, others) = self.world.devices_for(self);
+                    state.evil.tamper(&self.seed, me, &others, &frame)
+                } else {
+                    Vec::new()
+                };
+                let state = state;
+                for more in &more {
+                    self.tell("says something evil");
+                    self.tell_frame(">!", more);
+                    if let Some(wire) = &state.wire {
+                        wire.send(more);
+                    }
+                }
                 self.tell_frame(">", &frame);
-                let state = self.state.borrow();
                 if let Some(wire) = &state.wire {
                     wire.send(&frame);
                 }

@@ -12,10 +12,18 @@ pub type Answer = Rc<RefCell<Option<Result<Reply, ClientError>>>>;
 
 pub enum Intent {
     Do(Op),
-    MarkRead { conversation: ConversationId, seq: u64 },
+    MarkRead {
+        conversation: ConversationId,
+        seq: u64,
+    },
     Block(Who),
     Unblock(Who),
     Typing,
+    /// A change of a group; which one is for the story.
+    Group {
+        group: Option<ConversationId>,
+        what: String,
+    },
     Register,
     Login,
     Ask(Answer),
@@ -24,10 +32,11 @@ pub enum Intent {
 impl fmt::Debug for Intent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Intent::Do(op) => write!(f, "for p{}: {:?}", op.with, op.kind),
+            Intent::Do(op) => write!(f, "for {:?}: {:?}", op.place, op.kind),
             Intent::MarkRead { seq, .. } => write!(f, "mark read {seq}"),
             Intent::Block(who) => write!(f, "block p{who}"),
             Intent::Unblock(who) => write!(f, "unblock p{who}"),
+            Intent::Group { what, .. } => f.write_str(what),
             Intent::Typing => f.write_str("type"),
             Intent::Register => f.write_str("register"),
             Intent::Login => f.write_str("log in"),

@@ -12,6 +12,7 @@ pub mod action;
 pub mod clock;
 pub mod device;
 pub mod entropy;
+pub mod evil;
 pub mod fault;
 pub mod intent;
 pub mod model;

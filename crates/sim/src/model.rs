@@ -4,6 +4,7 @@
 //! the device it was queued on ceased to be. An operation whose reply a crash swallowed may take effect or not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use tidings_proto::group::InviteKey;
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 
 /// A person's number in the world.
@@ -26,11 +27,18 @@ impl Kind {
     }
 }
 
-/// Something that a person did in the conversation with another.
+/// Where something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    With(Who),
+    Group(ConversationId),
+}
+
+/// Something that a person did in a conversation.
 #[derive(Clone, Debug)]
 pub struct Op {
     pub by: Who,
-    pub with: Who,
+    pub place: Place,
     /// Which of the person's devices, one after the other.
     pub life: usize,
     pub kind: Kind,
@@ -89,11 +97,42 @@ pub struct Model {
     pub order: Vec<MessageId>,
     /// Operations that may or may not have been queued: a crash swallowed the reply.
     pub swallowed: Vec<Op>,
+    /// Every group that anybody's device has shown, in the order in which they came up.
+    pub groups: Vec<Group>,
+}
+
+/// What people know of a group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub conversation: ConversationId,
+    /// Links that were made, also those that were revoked since.
+    pub invites: Vec<(String, InviteKey)>,
 }
 
 impl Model {
     pub fn new(people: usize) -> Self {
         Self { people: vec![Person::default(); people], ..Self::default() }
+    }
+
+    /// Where a person's words go.
+    pub fn conversation_of(&self, by: Who, place: Place) -> Option<ConversationId> {
+        match place {
+            Place::With(with) => self.conversation(by, with),
+            Place::Group(group) => Some(group),
+        }
+    }
+
+    pub fn group(&mut self, conversation: ConversationId) -> &mut Group {
+        let known = self.groups.iter().position(|group| group.conversation == conversation);
+        let at = known.unwrap_or_else(|| {
+            self.groups.push(Group { conversation, invites: Vec::new() });
+            self.groups.len() - 1
+        });
+        &mut self.groups[at]
+    }
+
+    pub fn who(&self, account: AccountId) -> Option<Who> {
+        self.people.iter().position(|person| person.account == Some(account))
     }
 
     pub fn conversation(&self, a: Who, b: Who) -> Option<ConversationId> {

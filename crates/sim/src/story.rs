@@ -102,6 +102,11 @@ pub fn catch_panics(story: &Story) {
     OF_THIS_THREAD.with(|mine| *mine.borrow_mut() = Some(story.clone()));
 }
 
+/// What is told of a command: as it looks in every run, without long numbers.
+pub fn without_long_ids(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
 /// A path as it looks in every run: without ids.
 pub fn without_ids(path: &str) -> String {
     let parts = path.split('/').map(|part| if part.len() >= 36 && part.contains('-') { "*" } else { part });

@@ -17,12 +17,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use tidings_client::{ClientError, Reply};
+use tidings_proto::entry::Sender;
 use tidings_server::Config;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 /// How long a healed world may take to come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Who wrote what before a server's restart learns in the next plan who has it: at rest everybody comes anew at times.
+const RECONNECT_EVERY: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -62,6 +66,11 @@ pub struct Traits {
     pub passes_retention: bool,
     /// How rough the network and the machines are, in percent of steps.
     pub fault_percent: u64,
+    /// Whether people make groups.
+    pub groups: bool,
+    /// Whose device talks the protocol as it likes, in groups.
+    pub evil: Option<Who>,
+    pub participants_max: usize,
 }
 
 pub struct World {
@@ -129,8 +138,13 @@ async fn rest(world: &Rc<World>) {
     world.story.tell("the world heals");
     action::heal(world).await;
     let begin = tokio::time::Instant::now();
+    let mut last_cut = begin;
     loop {
         sleep(Duration::from_secs(5)).await;
+        if last_cut.elapsed() > RECONNECT_EVERY {
+            last_cut = tokio::time::Instant::now();
+            action::reconnect(world);
+        }
         signup::tend(world);
         properties::check_always(world).await;
         if world.over() {
@@ -147,14 +161,24 @@ async fn rest(world: &Rc<World>) {
 impl World {
     fn build(settings: Settings, story: Story) -> Rc<Self> {
         let chance = Chance::new(settings.seed, 0);
+        let groups = chance.percent(65);
+        let people = if groups { chance.between(3..=6) } else { chance.between(2..=5) } as usize;
         let traits = Traits {
-            people: chance.between(2..=5) as usize,
+            people,
+            groups,
+            evil: (groups && chance.percent(30)).then(|| chance.index(people)),
+            participants_max: if chance.percent(30) {
+                chance.between(3..=people.max(3) as u64) as usize
+            } else {
+                1_024
+            },
             retention_days: 2,
             passes_retention: chance.percent(15),
             fault_percent: *chance.choose(&[0, 10, 25, 40]).expect("it is not empty"),
         };
         let clock = WallClock::started();
         let mut config = Config { retention_days: traits.retention_days, ..Config::default() };
+        config.group.participants_max = traits.participants_max;
         // The limits on codes and addresses have tests of their own; here all people share one address.
         let limits = &mut config.limits;
         limits.codes_per_number_per_hour = 10_000;
@@ -163,7 +187,6 @@ impl World {
         limits.logins_per_address_per_hour = 100_000;
         limits.requests_per_address_per_s = 10_000;
         let server = Machine::new(config, clock.sibling(0), &chance, story.clone());
-        let people = traits.people;
         Rc::new(Self {
             settings,
             traits,
@@ -177,6 +200,22 @@ impl World {
             looking: tokio::sync::Mutex::default(),
             chance,
         })
+    }
+
+    /// A device's own name in the protocol, and those of the others.
+    pub fn devices_for(&self, device: &Device) -> (Option<Sender>, Vec<Sender>) {
+        let model = self.model.borrow();
+        let sender = |who: Who| {
+            let person = &model.people[who];
+            Some(Sender { account: person.account?, device: person.device()? })
+        };
+        (sender(device.who), (0..model.people.len()).filter(|who| *who != device.who).filter_map(sender).collect())
+    }
+
+    /// Whether an entry comes from the one who talks as they like.
+    pub fn is_evil(&self, log: &properties::log::ShadowLog, seq: u64) -> bool {
+        let account = self.traits.evil.and_then(|who| self.model.borrow().people[who].account);
+        log.entries.get(&seq).is_some_and(|(entry, _)| Some(entry.sender.account) == account)
     }
 
     pub fn over(&self) -> bool {
@@ -221,6 +260,12 @@ impl World {
                 raise(person.marked.entry(conversation).or_default(), seq);
                 raise(person.marked_in_this_life.entry(conversation).or_default(), seq);
             }
+            (Intent::Group { group: Some(group), .. }, Ok(Reply::Invite { token, key })) => {
+                model.group(group).invites.push((token, key));
+            }
+            (Intent::Group { .. }, Ok(Reply::Conversation { conversation, .. })) => {
+                model.group(conversation);
+            }
             (Intent::Block(who), Ok(_)) => {
                 drop(model);
                 properties::log::note_block(self, device.who, who);
@@ -259,7 +304,7 @@ impl World {
                 model.people[device.who].blocks.insert(who, Block::Unknown);
             }
             Intent::Register | Intent::Login => self.stages.borrow_mut()[device.who] = Stage::Unknown,
-            Intent::Typing | Intent::Ask(_) => {}
+            Intent::Typing | Intent::Group { .. } | Intent::Ask(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::http::{self, Answer, Failure};
 use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
+use crate::message;
 use crate::outbox;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
@@ -97,11 +98,12 @@ pub(crate) fn settle(step: &mut Step<'_>, conversation: ConversationId, failure:
     Ok(())
 }
 
-/// It was no use: what one was never in is no conversation.
+/// It was no use: what one was never in is no conversation, unless this device has something of it: a restored history, or
+/// what was written before it could come in.
 pub(crate) fn gave_up(step: &mut Step<'_>, conversation: ConversationId, failure: &Failure) -> Done {
     settle(step, conversation, Some(failure))?;
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
-    if !row.joined {
+    if !row.joined && !message::any(step.tx, conversation)? {
         return conversation::forget(step.tx, conversation);
     }
     if row.standing == Standing::Member {

@@ -166,6 +166,12 @@ pub(crate) fn find(tx: &Connection, message: MessageId) -> rusqlite::Result<Opti
 }
 
 /// The server gave an own message its place.
+/// Whether this device shows anything in a conversation.
+pub(crate) fn any(tx: &Connection, conversation: ConversationId) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE conversation = ?1)")?
+        .query_row([conversation.as_bytes()], |row| row.get(0))
+}
+
 pub(crate) fn set_seq(step: &mut Step<'_>, message: MessageId, seq: u64, time_ms: u64) -> Done {
     let Some(found) = find(step.tx, message)? else { return Ok(()) };
     if found.seq == Some(seq) {
@@ -227,16 +233,32 @@ pub(crate) fn receive(step: &mut Step<'_>, entry: &Entry, content: &Content, byt
         detail: Some(bytes).filter(|_| !content.is_plain()),
         lifetime_s,
     };
+    // A log is read again from where a welcome lets this device in: what it could not read there, it can read now.
+    step.tx
+        .prepare_cached("DELETE FROM message WHERE message = ?1 AND conversation = ?2 AND seq = ?3 AND kind = ?4")?
+        .execute(params![entry.message_id.as_bytes(), conversation.as_bytes(), entry.seq, Kind::Unreadable as u8])?;
     if insert(step, &new)? {
         change::adopt_orphans(step, conversation, entry.message_id)
+    } else if is_here(step.tx, entry)? {
+        Ok(())
     } else {
         unreadable(step, entry, "its id belongs to another message")
     }
 }
 
+/// Whether this very entry has its message already.
+fn is_here(tx: &Connection, entry: &Entry) -> rusqlite::Result<bool> {
+    let conversation = entry.log.as_conversation();
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE message = ?1 AND conversation = ?2 AND seq = ?3)")?
+        .query_row(params![entry.message_id.as_bytes(), conversation.as_bytes(), entry.seq], |row| row.get(0))
+}
+
 /// Something is in the log that this device cannot read. What changes other messages leaves no trace.
 pub(crate) fn unreadable(step: &mut Step<'_>, entry: &Entry, why: &str) -> Done {
     if !entry.counts() {
+        return Ok(());
+    }
+    if is_here(step.tx, entry)? {
         return Ok(());
     }
     let taken = find(step.tx, entry.message_id)?.is_some();

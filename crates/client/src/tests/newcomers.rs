@@ -1,6 +1,7 @@
 //! Who comes into a group anew: what they are told, and what is told of them.
 
 use super::world::World;
+use crate::view::Tick;
 use crate::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::group::Who;
 use tidings_proto::id::ConversationId;
@@ -85,4 +86,32 @@ fn caught_up_is_said_once_a_group_that_one_was_added_to_is_there() {
     assert_eq!(world.seen(2, group).last().unwrap(), "welcome");
     let Reply::Group(group) = world.must(2, &Command::GroupInfo { group: to(group) }) else { panic!("a group") };
     assert!(group.member);
+}
+
+#[test]
+fn what_a_device_has_of_a_group_stays_when_it_cannot_come_in() {
+    let mut world = World::signed_in(2);
+    let group = world.make_group(&[1]);
+    world.tell(0, group, "hello");
+    world.settle();
+    world.set_online(1, false);
+    // As on a device that was restored from a backup, and has not been in the group.
+    world.sql(1, "UPDATE conversation SET joined = 0, epoch = NULL, cursor = 0 WHERE kind = 1");
+    world.sql(1, "DELETE FROM mls_state");
+    world.sql(1, "DELETE FROM mls_group");
+    world.crash(1);
+    let late = world.tell(1, group, "too late");
+    world.must(0, &Command::RemoveMembers { group: to(group), members: vec![world.peer(1)] });
+    world.settle();
+    for _ in 0..2 {
+        world.set_online(1, true);
+        world.settle();
+        let seen = world.seen(1, group);
+        assert!(seen.contains(&"hello".into()) && seen.contains(&"too late".into()), "{seen:?}");
+        assert_eq!(world.tick_of(1, late), Some(Tick::Failed));
+        assert_eq!(world.conversations(1).len(), 1);
+        world.set_online(1, false);
+    }
+    let again = Command::text(to(group), "hello?".into(), None);
+    assert!(matches!(world.ask(1, again), Err(ClientError::NotAllowed { .. })));
 }

@@ -1,7 +1,7 @@
 //! At rest all devices of a conversation show the same, and it is what the model expects: for each message the last
 //! edit, whether it was deleted, and each person's last reaction, in the order of the log.
 
-use crate::model::{Kind, Model, Op, Who};
+use crate::model::{Kind, Model, Op, Place, Who};
 use crate::properties::log::{ShadowLog, pairs};
 use crate::properties::reach::Reach;
 use crate::properties::view::{UNSENT, View, Views};
@@ -29,18 +29,30 @@ pub fn check(world: &World, views: &Views) -> Result<(), String> {
     let shadow = world.shadow.borrow();
     for (a, b, conversation) in pairs(&model) {
         let Some(log) = shadow.log(conversation) else { continue };
-        let expected = expect(&model, log, conversation);
+        let expected = expect(&model, log, conversation, world.traits.evil);
         for who in [a, b] {
             let Some(view) = views.of(who, conversation) else { continue };
-            let named = |what| format!("{} with p{}: {what}", view.device.name(), view.with);
-            check_view(world, &model, log, &expected, view).map_err(named)?;
+            check_view(world, &model, log, &expected, view).map_err(|what| view.named(what))?;
+        }
+    }
+    for group in &model.groups {
+        let Some(log) = shadow.log(group.conversation) else { continue };
+        let expected = expect(&model, log, group.conversation, world.traits.evil);
+        for view in views.0.iter().filter(|view| view.conversation == group.conversation) {
+            check_view(world, &model, log, &expected, view).map_err(|what| view.named(what))?;
         }
     }
     Ok(())
 }
 
-/// Plays the operations in the order of the log.
-fn expect(model: &Model, log: &ShadowLog, conversation: ConversationId) -> BTreeMap<MessageId, Expected> {
+/// Plays the operations in the order of the log. Who repeats their own ciphertexts under other ids makes that what they
+/// say themselves is not taken.
+fn expect(
+    model: &Model,
+    log: &ShadowLog,
+    conversation: ConversationId,
+    evil: Option<Who>,
+) -> BTreeMap<MessageId, Expected> {
     let mut expected: BTreeMap<MessageId, Expected> = BTreeMap::new();
     for (seq, (entry, _)) in &log.entries {
         let Some(op) = model.ops.get(&entry.message_id) else { continue };
@@ -57,9 +69,10 @@ fn expect(model: &Model, log: &ShadowLog, conversation: ConversationId) -> BTree
             expected.insert(entry.message_id, message);
         } else if let Some(message) = op.kind.target().and_then(|target| expected.get_mut(&target)) {
             change(message, *seq, op);
+            message.uncertain |= Some(op.by) == evil;
         }
     }
-    let here = |op: &&Op| model.conversation(op.by, op.with) == Some(conversation);
+    let here = |op: &&Op| model.conversation_of(op.by, op.place) == Some(conversation);
     for target in model.swallowed.iter().filter(here).filter_map(|op| op.kind.target()) {
         if let Some(message) = expected.get_mut(&target) {
             message.uncertain = true;
@@ -90,6 +103,10 @@ fn check_view(
     expected: &BTreeMap<MessageId, Expected>,
     view: &View,
 ) -> Result<(), String> {
+    if Some(view.device.who) == world.traits.evil && matches!(view.place, Place::Group(_)) {
+        // Who talks as they like may hurt themselves.
+        return Ok(());
+    }
     let reach = Reach::of(view, model, log);
     let shown: BTreeMap<MessageId, &Message> = view.messages.iter().map(|shown| (shown.message, shown)).collect();
     for (id, expected) in expected {
@@ -103,7 +120,8 @@ fn check_view(
         let now_ms = world.server.now_ms();
         let uncertain =
             expected.uncertain || expected.changed_at.iter().any(|seq| reach.may_lack_seq(log, *seq, now_ms));
-        check_message(model, &reach, expected, message, uncertain, quotable)
+        let by_evil = Some(expected.by) == world.traits.evil;
+        check_message(model, &reach, expected, message, (uncertain, by_evil), quotable)
             .map_err(|what| format!("{id} at {}: {what}", expected.seq))?;
     }
     let swallowed: BTreeSet<&str> = model.swallowed.iter().filter_map(|op| text_of(&op.kind)).collect();
@@ -114,15 +132,23 @@ fn check_view(
         let good = match &message.body {
             Body::Text { text } => message.edited || swallowed.contains(text.as_str()),
             Body::Deleted => true,
-            Body::Unreadable { .. } => !reach.can_read(message.position.seq),
-            Body::Notice { notice: Notice::SafetyNumberChanged } => model.people[view.with].lives.len() > 1,
+            Body::Unreadable { .. } => {
+                !reach.can_read(message.position.seq) || world.is_evil(log, message.position.seq)
+            }
+            Body::Notice { notice: Notice::SafetyNumberChanged } => match view.place {
+                Place::With(with) => model.people[with].lives.len() > 1,
+                Place::Group(_) => model.people.iter().any(|person| person.lives.len() > 1),
+            },
             Body::Notice { notice: Notice::HistoryMissing } => {
                 log.is_cut(world.server.now_ms()) || reach.missed_the_beginning()
             }
-            // Of groups and of kinds that the people here do not send yet.
-            Body::Notice { .. } | Body::Unknown | Body::Poll { .. } | Body::Location { .. } | Body::Contact { .. } => {
-                false
-            }
+            // The server passes on nothing that is forbidden; the other kinds the people here do not send yet.
+            Body::Notice { notice: Notice::Distrusted }
+            | Body::Unknown
+            | Body::Poll { .. }
+            | Body::Location { .. }
+            | Body::Contact { .. } => false,
+            Body::Notice { .. } => matches!(view.place, Place::Group(_)),
         };
         if !good {
             return Err(format!("shows {:?} at {}, which nobody wrote", message.body, message.position.seq));
@@ -143,11 +169,11 @@ fn check_message(
     reach: &Reach,
     expected: &Expected,
     message: &Message,
-    uncertain: bool,
+    (uncertain, by_evil): (bool, bool),
     quotable: impl Fn(&MessageId) -> bool,
 ) -> Result<(), String> {
     if let Body::Unreadable { why } = &message.body {
-        if reach.can_read(expected.seq) {
+        if reach.can_read(expected.seq) && !by_evil {
             return Err(format!("cannot be read: {why}"));
         }
         return Ok(());

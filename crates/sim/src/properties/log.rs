@@ -97,6 +97,10 @@ pub async fn read(world: &Rc<World>) -> Result<(), String> {
     for (a, b, conversation) in pairs {
         read_log(world, conversation).await.map_err(|what| format!("log of p{a} and p{b}: {what}"))?;
     }
+    let groups: Vec<ConversationId> = world.model.borrow().groups.iter().map(|group| group.conversation).collect();
+    for group in groups {
+        read_log(world, group).await.map_err(|what| format!("log of a group: {what}"))?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! waits, nothing is lost), and [`tick`] again (ticks and unread counts have come to the truth).
 
 pub mod content;
+pub mod group;
 pub mod log;
 pub mod queue;
 pub mod reach;
@@ -13,7 +14,7 @@ pub mod tick;
 pub mod view;
 
 use crate::action;
-use crate::model::Op;
+use crate::model::{Op, Place};
 use crate::world::World;
 use std::rc::Rc;
 use tidings_client::ClientError;
@@ -23,10 +24,12 @@ use view::Views;
 /// What must hold at any moment.
 pub async fn check_always(world: &Rc<World>) {
     let checked = async {
-        log::read(world).await?;
+        // What a device shows stands in a log that is looked at later, for time passes while one looks.
         let views = Views::read(world)?;
+        log::read(world).await?;
         view::check(world, &views)?;
-        tick::check_promises(world, &views)
+        tick::check_promises(world, &views)?;
+        group::check_always(world, &views)
     };
     if let Err(what) = checked.await {
         world.story.violate(what);
@@ -49,13 +52,20 @@ pub async fn check_rest(world: &Rc<World>) -> Result<(), String> {
     let views = Views::read(world)?;
     queue::check(world, &views)?;
     content::check(world, &views)?;
-    tick::check_truth(world, &views)
+    tick::check_truth(world, &views)?;
+    group::check_rest(world, &views)
 }
 
 /// A command that changes something was refused: only some reasons are good ones.
 pub fn check_refusal(world: &World, op: &Op, error: &ClientError) {
-    let blocked = || world.model.borrow().people[op.by].ever_blocked.contains(&op.with);
-    let known = || world.model.borrow().people[op.with].account.is_some();
+    let Place::With(with) = op.place else {
+        if !group::may_refuse(error) {
+            world.story.violate(format!("p{} could not do {:?} in a group: {error}", op.by, op.kind));
+        }
+        return;
+    };
+    let blocked = || world.model.borrow().people[op.by].ever_blocked.contains(&with);
+    let known = || world.model.borrow().people[with].account.is_some();
     let good = match error {
         // The number may have to be looked up first.
         ClientError::Offline | ClientError::NotLoggedIn => true,

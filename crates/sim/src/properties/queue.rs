@@ -1,6 +1,7 @@
 //! At rest nothing waits any more, and nothing that somebody queued was lost.
 
-use crate::model::{Model, Op};
+use crate::model::{Model, Op, Place};
+use crate::properties::group;
 use crate::properties::log::{Shadow, ShadowLog};
 use crate::properties::view::Views;
 use crate::signup::Stage;
@@ -43,7 +44,7 @@ pub fn check(world: &World, views: &Views) -> Result<(), String> {
 }
 
 fn log_of<'a>(model: &Model, shadow: &'a Shadow, op: &Op) -> Option<&'a ShadowLog> {
-    shadow.log(model.conversation(op.by, op.with)?)
+    shadow.log(model.conversation_of(op.by, op.place)?)
 }
 
 /// What was queued on a device that still exists is in the log, or was refused for a reason that its person knows.
@@ -53,25 +54,28 @@ fn check_landed(model: &Model, shadow: &Shadow, views: &Views) -> Result<(), Str
             continue;
         }
         let failed = || {
-            let view = views.of(op.by, model.conversation(op.by, op.with)?)?;
+            let view = views.of(op.by, model.conversation_of(op.by, op.place)?)?;
             view.messages.iter().find(|message| message.message == *id)?.tick
         };
-        let refused = model.people[op.by].ever_blocked.contains(&op.with);
+        let refused = match op.place {
+            Place::With(with) => model.people[op.by].ever_blocked.contains(&with),
+            Place::Group(group) => shadow.log(group).is_none_or(|log| group::was_ever_barred(model, log, op.by)),
+        };
         if refused && (failed() == Some(Tick::Failed) || op.kind.target().is_some()) {
             continue;
         }
-        return Err(format!("{id} of p{} for p{} is lost: {:?}", op.by, op.with, op.kind));
+        return Err(format!("{id} of p{} for {:?} is lost: {:?}", op.by, op.place, op.kind));
     }
     Ok(())
 }
 
 /// What one device did in a conversation stands in the log in the order in which it was done.
 fn check_order(model: &Model, shadow: &Shadow) -> Result<(), String> {
-    let mut last: BTreeMap<(usize, usize, usize), (u64, MessageId)> = BTreeMap::new();
+    let mut last: BTreeMap<(usize, Place, usize), (u64, MessageId)> = BTreeMap::new();
     for id in &model.order {
         let op = &model.ops[id];
         let Some(seq) = log_of(model, shadow, op).and_then(|log| log.seq(*id)) else { continue };
-        if let Some((former, former_id)) = last.insert((op.by, op.with, op.life), (seq, *id))
+        if let Some((former, former_id)) = last.insert((op.by, op.place, op.life), (seq, *id))
             && former > seq
         {
             return Err(format!("p{} wrote {former_id} before {id}, but they stand at {former} and {seq}", op.by));
