@@ -1,6 +1,7 @@
 //! `cargo xtask crash`: kills the real server at random moments and compares. See `crates/cli/tests/crash`.
 
-use std::process::{Command, ExitCode};
+use crate::cargo::cargo;
+use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Crash {
@@ -14,7 +15,7 @@ pub struct Crash {
 
 impl Crash {
     pub fn run(&self) -> ExitCode {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = cargo();
         command.args(["test", "--quiet", "--package", "tidings-cli", "--test", "crash", "--", "--nocapture"]);
         command.env("TIDINGS_CRASH_ROUNDS", self.rounds.to_string());
         if let Some(seed) = self.seed {

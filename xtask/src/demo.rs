@@ -4,9 +4,10 @@
 mod group;
 mod stage;
 
+use crate::cargo::cargo;
 use stage::{Result, Running, Stage, Wrong};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 const ANNA: &str = "+31612345678";
@@ -36,7 +37,7 @@ impl Demo {
             return Ok(std::path::absolute(binary)?);
         }
         eprintln!("Building tidings; the first time takes some minutes.");
-        let output = Command::new(env!("CARGO"))
+        let output = cargo()
             .args(["build", "--release", "--package", "tidings-cli", "--message-format=json-render-diagnostics"])
             .stderr(Stdio::inherit())
             .output()?;

@@ -1,5 +1,6 @@
 //! Automation of the repository: `cargo xtask --help`.
 
+mod cargo;
 mod crash;
 mod demo;
 mod fuzz;

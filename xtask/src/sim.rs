@@ -1,6 +1,7 @@
 //! `cargo xtask sim`: whole worlds of clients and a server, with faults, against a model. See `crates/sim`.
 
-use std::process::{Command, ExitCode};
+use crate::cargo::cargo;
+use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Sim {
@@ -23,7 +24,7 @@ pub struct Sim {
 
 impl Sim {
     pub fn run(&self) -> ExitCode {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = cargo();
         command.args(["run", "--quiet", "--package", "tidings-sim", "--"]);
         command.args(["--seeds", &self.seeds.to_string(), "--steps", &self.steps.to_string()]);
         if let Some(seed) = self.seed {

@@ -6,6 +6,7 @@
 mod compress;
 mod stamp;
 
+use crate::cargo::cargo;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -92,8 +93,7 @@ fn needs(root: &Path) -> Result<()> {
 
 /// The core as WebAssembly, and the JavaScript that calls it, into web/src/worker/core.
 fn core(root: &Path, profile: &str) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
+    run(cargo()
         .args(["build", "--package", "tidings-browser", "--profile", profile, "--target", TARGET])
         .current_dir(root))?;
     let wasm = target_folder(root).join(TARGET).join(profile).join(format!("{NAME}.wasm"));

@@ -112,6 +112,6 @@ fn what_a_device_has_of_a_group_stays_when_it_cannot_come_in() {
         assert_eq!(world.conversations(1).len(), 1);
         world.set_online(1, false);
     }
-    let again = Command::text(to(group), "hello?".into(), None);
+    let again = Command::text(to(group), "hello?", None);
     assert!(matches!(world.ask(1, again), Err(ClientError::NotAllowed { .. })));
 }
