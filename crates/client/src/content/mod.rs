@@ -1,6 +1,6 @@
 //! The format inside a message: what MLS encrypts. docs/content.md is the specification.
 //!
-//! * [`wire`]: the bytes. * [`parts`]: what some kinds are made of.
+//! * `wire`: the bytes. * `parts`: what some kinds are made of.
 //!
 //! One version byte, then one CBOR map with short text keys. The semantics are those of the MIMI content draft: an
 //! edit or a deletion *replaces* a message, a reaction and a reply point at one. What points names the message's id
