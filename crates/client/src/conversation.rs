@@ -174,6 +174,13 @@ pub(crate) fn set_epoch(tx: &Connection, conversation: ConversationId, epoch: Op
     Ok(())
 }
 
+/// It was in the group once, with state that is lost.
+pub(crate) fn set_joined(tx: &Connection, conversation: ConversationId) -> Done {
+    tx.prepare_cached("UPDATE conversation SET joined = 1 WHERE conversation = ?1")?
+        .execute([conversation.as_bytes()])?;
+    Ok(())
+}
+
 pub(crate) fn set_read(tx: &Connection, conversation: ConversationId, read: u64) -> Done {
     tx.prepare_cached("UPDATE conversation SET read = max(read, ?2) WHERE conversation = ?1")?
         .execute(params![conversation.as_bytes(), read])?;

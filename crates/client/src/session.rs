@@ -9,6 +9,7 @@
 //! While it is up, a silent line is pinged, and one that stays silent, or does not answer what it owes, is given up: a
 //! half-open connection looks like a quiet one.
 
+use crate::archive::import;
 use crate::catch_up;
 use crate::contact;
 use crate::event::{Connection, Event};
@@ -16,7 +17,7 @@ use crate::group;
 use crate::http::token;
 use crate::io::Output;
 use crate::job::{self, Kind};
-use crate::memory::{Line, Memory};
+use crate::memory::{Line, Memory, Session};
 use crate::message::expiry;
 use crate::outbox;
 use crate::presence;
@@ -37,6 +38,13 @@ const PONG_TIMEOUT_MS: u64 = 10_000;
 const ANSWER_TIMEOUT_MS: u64 = 30_000;
 /// How long to stay away after another connection of this device replaced this one.
 const REPLACED_WAIT_MS: u64 = 60_000;
+
+/// What the connection waited for is here.
+pub(crate) fn go_on(session: &mut Session) {
+    if matches!(session.line, Line::Waiting { .. }) {
+        session.line = Line::Off;
+    }
+}
 
 /// Before the rooms work: what time alone changes.
 pub(crate) fn tick(step: &mut Step<'_>) -> Done {
@@ -76,6 +84,15 @@ fn connect(step: &mut Step<'_>) -> Done {
     if job::exists(step.tx, Kind::Credential, &[])? {
         // A device without a credential is nobody yet; keys.rs is about it.
         step.mem.session.line = Line::Off;
+        return Ok(());
+    }
+    // The logs are read on from where the restored state stands in them: that comes first.
+    if import::is_state_coming(step.tx)? {
+        step.mem.session.line = Line::Off;
+        return Ok(());
+    }
+    if let Some(until_ms) = step.mem.backup.state_by_ms.filter(|by_ms| step.now_ms < *by_ms) {
+        step.mem.session.line = Line::Waiting { until_ms };
         return Ok(());
     }
     if token::fresh(step)?.is_none() {

@@ -85,6 +85,15 @@ pub(crate) fn is_history_coming(tx: &Connection) -> Result<bool, Stop> {
     Ok(tx.prepare_cached("SELECT 1 FROM import WHERE history = 1")?.exists([])?)
 }
 
+/// Whether the state in a backup, which its first chunks hold, is still to be taken over.
+pub(crate) fn is_state_coming(tx: &Connection) -> Result<bool, Stop> {
+    let first: Option<Vec<u8>> = tx
+        .prepare_cached("SELECT chunk FROM import_chunk, import WHERE history = 0 ORDER BY position LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(first.and_then(|chunk| from_cbor::<ChunkRef>(&chunk).ok()).is_some_and(|chunk| chunk.messages == 0))
+}
+
 fn take_manifest(step: &mut Step<'_>, manifest: &Manifest) -> Done {
     for chunk in &manifest.chunks {
         step.tx.prepare_cached("INSERT INTO import_chunk (chunk) VALUES (?1)")?.execute([to_cbor(chunk).to_vec()])?;

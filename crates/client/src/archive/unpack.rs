@@ -2,9 +2,10 @@
 
 use super::ArchiveError;
 use super::cell::Cell;
+use super::import;
 use super::rows::{self, Rows};
 use super::table::{self, Rule, Table};
-use crate::conversation::Standing;
+use crate::conversation::{self, Standing};
 use crate::event::Event;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
@@ -90,7 +91,15 @@ struct Archived {
 fn conversation_came(step: &mut Step<'_>, conversation: ConversationId, is_new: bool, archived: &Archived) -> Done {
     if is_new {
         // Known to this device by its history only: it has to come into the group.
-        return if archived.is_member { rejoin::want(step, conversation) } else { Ok(()) };
+        if !archived.is_member {
+            return Ok(());
+        }
+        // What a restored device cannot read of the log was meant for it: it is shown, one by one, as by a device that
+        // lost its keys. What a linked one cannot read is in the history that comes.
+        if !import::is_history_coming(step.tx)? {
+            conversation::set_joined(step.tx, conversation)?;
+        }
+        return rejoin::want(step, conversation);
     }
     step.tx
         .prepare_cached(

@@ -19,11 +19,15 @@ use crate::error::ClientError;
 use crate::event::{Event, Transfer};
 use crate::io::CallId;
 use crate::mls::Identity;
+use crate::session;
 use crate::step::{Step, Stop};
 use std::collections::VecDeque;
 use tidings_proto::codec::{from_cbor, to_cbor};
 
 pub const MAGIC: &[u8; 8] = b"TIDBACK1";
+
+/// How long a restored device waits for the state in a file before it reads the logs without.
+const STATE_TIMEOUT_MS: u64 = 60_000;
 
 /// A file that is being written.
 pub(crate) struct Writing {
@@ -127,6 +131,7 @@ pub(crate) fn open(step: &mut Step<'_>, reply: CallId, head: &FileHead, secret: 
     }
     if step.mem.me.is_none() {
         restore::take_identity(step, &manifest)?;
+        step.mem.backup.state_by_ms = Some(step.now_ms + STATE_TIMEOUT_MS);
         step.mem.login = Some(reply);
         return Ok(None);
     }
@@ -153,6 +158,11 @@ pub(crate) fn part(step: &mut Step<'_>, index: u64, bytes: &[u8]) -> Result<Repl
         return Err(not_allowed(error.to_string()).into());
     }
     if let Some(reading) = &mut step.mem.backup.reading {
+        // The state's parts come first.
+        if chunk.messages > 0 || index + 1 == reading.chunks.len() as u64 {
+            session::go_on(&mut step.mem.session);
+            step.mem.backup.state_by_ms = None;
+        }
         reading.done += chunk.messages;
         let (done, total) = (reading.done, reading.total);
         step.event(Event::Transfer { what: Transfer::Restore, done, total });

@@ -86,6 +86,8 @@ pub(crate) struct State {
     pub restoring: Option<restore::Restoring>,
     pub file: Option<file::Writing>,
     pub reading: Option<file::Reading>,
+    /// The state in a file is taken over until then; the logs are not read meanwhile.
+    pub state_by_ms: Option<u64>,
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! Backup, wipe, restore.
 
 use super::world::{Fault, World};
+use crate::command::FileHead;
 use crate::db::Db;
 use crate::view::{Body, Notice};
 use crate::{ClientError, Command, Event, Reply};
@@ -94,6 +95,67 @@ fn what_was_lost_with_a_device_comes_back_and_nobody_sees_another_identity() {
     let missing = Body::Notice { notice: Notice::HistoryMissing };
     let conversation = world.conversation(new).conversation;
     assert!(world.messages(new, conversation).iter().all(|message| message.body != missing));
+}
+
+#[test]
+fn what_was_said_after_the_backup_shows_one_by_one_and_nothing_else_is_called_lost() {
+    let mut world = talked();
+    set_secret(&mut world, 0);
+    lose(&mut world, 0);
+    world.say(1, 0, "for a device that is lost");
+    world.settle();
+    let new = restore(&mut world, 0, SECRET);
+    world.say(1, 0, "welcome back");
+    world.settle();
+    let conversation = world.conversation(new).conversation;
+    let bodies: Vec<Body> = world.messages(new, conversation).into_iter().map(|message| message.body).collect();
+    assert!(
+        matches!(&bodies[2..], [Body::Unreadable { .. }, Body::Text { text }] if text == "welcome back"),
+        "{bodies:?}"
+    );
+}
+
+#[test]
+fn the_logs_wait_for_the_state_in_a_file() {
+    let mut world = talked();
+    set_secret(&mut world, 0);
+    let mut parts = vec![];
+    loop {
+        let part = Command::BackUpToFile { part: parts.len() as u64 };
+        let Ok(Reply::FilePart { bytes, more, .. }) = world.ask(0, part) else { panic!("no part") };
+        parts.push(bytes);
+        if !more {
+            break;
+        }
+    }
+    lose(&mut world, 0);
+    let new = fresh(&mut world, 0);
+    let (head, end) = (parts[0].as_slice(), parts[parts.len() - 1].as_slice());
+    let head = FileHead { lock: head[12..].to_vec().into(), manifest: end[..end.len() - 16].to_vec().into() };
+    let open = Command::RestoreFromFile { head, secret: SECRET.into() };
+    assert!(matches!(world.ask(new, open.clone()), Ok(Reply::LoggedIn { .. })));
+    world.drain();
+    assert!(world.conversations(new).is_empty(), "it reads no log yet");
+    assert!(matches!(world.ask(new, open), Ok(Reply::FileOpened { .. })));
+    for (index, bytes) in parts[1..parts.len() - 1].iter().enumerate() {
+        let part = Command::RestorePart { index: index as u64, bytes: bytes.clone() };
+        assert_eq!(world.ask(new, part), Ok(Reply::Done));
+    }
+    world.settle();
+    let conversation = world.conversation(new).conversation;
+    let bodies: Vec<Body> = world.messages(new, conversation).into_iter().map(|message| message.body).collect();
+    assert!(matches!(&bodies[..], [Body::Text { .. }, Body::Text { .. }]), "{bodies:?}");
+    // What never comes is not waited for.
+    lose(&mut world, new);
+    let other = fresh(&mut world, 0);
+    let head =
+        FileHead { lock: parts[0].as_slice()[12..].to_vec().into(), manifest: end[..end.len() - 16].to_vec().into() };
+    assert!(matches!(
+        world.ask(other, Command::RestoreFromFile { head, secret: SECRET.into() }),
+        Ok(Reply::LoggedIn { .. })
+    ));
+    world.settle();
+    assert_eq!(world.conversations(other).len(), 1, "the log is read without the file");
 }
 
 #[test]
