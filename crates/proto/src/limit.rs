@@ -30,6 +30,10 @@ pub const PING_INTERVAL_MS: u64 = 30_000;
 pub const POLL_WAIT_MAX_S: u64 = 60;
 /// Phone numbers in one lookup.
 pub const LOOKUP_PHONES_MAX: usize = 100;
+/// Numbers that one account may look up at once, refilled evenly over an hour,
+pub const LOOKUPS_PER_ACCOUNT_PER_HOUR_MAX: u32 = 2_000;
+/// and in a day of UTC: an address book, with room for its changes.
+pub const LOOKUPS_PER_ACCOUNT_PER_DAY_MAX: u32 = 5_000;
 /// Key packages of a device on the server, and in one upload.
 pub const KEY_PACKAGES_MAX: usize = 100;
 pub const KEY_PACKAGE_MAX_BYTES: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use confique::{Config as Layered, Layer};
 use secrecy::SecretString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use tidings_proto::limit::PARTICIPANTS_MAX;
+use tidings_proto::limit::{LOOKUPS_PER_ACCOUNT_PER_DAY_MAX, LOOKUPS_PER_ACCOUNT_PER_HOUR_MAX, PARTICIPANTS_MAX};
 
 /// Settings of `tidings serve`. Lines that begin with `#` show the default; remove the `#` to change one.
 #[derive(Clone, Debug, Layered)]
@@ -204,9 +204,18 @@ pub struct Limits {
     #[config(default = 500, env = "TIDINGS_LIMITS_APPENDS_PER_DEVICE_BURST", validate(*appends_per_device_burst >= 1, "must be at least 1"))]
     pub appends_per_device_burst: u32,
 
-    /// Phone numbers that one account may look up per day.
-    #[config(default = 5_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_ACCOUNT_PER_DAY", validate(*lookups_per_account_per_day >= 1, "must be at least 1"))]
+    /// Phone numbers that one account may look up at once and then per hour; at most 2000,
+    #[config(default = 2_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_ACCOUNT_PER_HOUR", validate((1..=LOOKUPS_PER_ACCOUNT_PER_HOUR_MAX).contains(lookups_per_account_per_hour), "must be from 1 to 2000"))]
+    pub lookups_per_account_per_hour: u32,
+
+    /// and per day; at most 5000.
+    #[config(default = 5_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_ACCOUNT_PER_DAY", validate((1..=LOOKUPS_PER_ACCOUNT_PER_DAY_MAX).contains(lookups_per_account_per_day), "must be from 1 to 5000"))]
     pub lookups_per_account_per_day: u32,
+
+    /// Phone numbers that everybody together may look up per day: how fast somebody with many accounts can try all numbers of
+    /// a country. Set it to a few times what the people who come in a day have in their address books.
+    #[config(default = 200_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_DAY", validate(*lookups_per_day >= 1, "must be at least 1"))]
+    pub lookups_per_day: u32,
 
     /// Claims of key packages by one account per hour: one for each person whom it adds to a group.
     #[config(default = 2_500, env = "TIDINGS_LIMITS_CLAIMS_PER_ACCOUNT_PER_HOUR", validate(*claims_per_account_per_hour >= 1, "must be at least 1"))]

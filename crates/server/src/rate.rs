@@ -23,7 +23,6 @@ const REQUEST_BURST_S: u32 = 10;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every limit that is counted by time.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl Rates {
                 limits.appends_per_device_burst,
                 clock,
             ),
-            lookups_per_account: rate("numbers looked up", limits.lookups_per_account_per_day, DAY),
+            lookups_per_account: rate("numbers looked up", limits.lookups_per_account_per_hour, HOUR),
             claims_per_account: rate("claims of key packages", limits.claims_per_account_per_hour, HOUR),
         }
     }

@@ -36,6 +36,10 @@ pub enum Table {
     Phone = 15,
     /// What an account shares of itself (`sharing`). Partition: account id. Row: empty. Absent: everything.
     Sharing = 17,
+    /// How many numbers an account looked up in a day, and how many everybody did. Partition: account id, or empty. Row: empty.
+    /// Rewritten by each lookup; expires.
+    LookupUse = 70,
+
     /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
     Code = 16,
     /// Devices that wait to be linked. Partition: link id. Row: empty. Written when a new device opens the place, when an old
@@ -103,6 +107,7 @@ pub enum Family {
     Cursor,
     Watermark,
     LastSeen,
+    LookupUse,
     Blob,
     BlobDue,
     Server,
@@ -123,7 +128,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 28] = [
+    pub const ALL: [Table; 29] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -151,6 +156,7 @@ impl Table {
         Table::BlobUse,
         Table::BlobDue,
         Table::Backup,
+        Table::LookupUse,
         Table::Server,
     ];
 
@@ -167,6 +173,7 @@ impl Table {
             Table::Cursor => Family::Cursor,
             Table::Delivered | Table::Read => Family::Watermark,
             Table::LastSeen => Family::LastSeen,
+            Table::LookupUse => Family::LookupUse,
             Table::Blob | Table::BlobUse | Table::Backup => Family::Blob,
             Table::BlobDue => Family::BlobDue,
             Table::Server => Family::Server,
@@ -213,6 +220,7 @@ impl Table {
             Table::Delivered => "delivered",
             Table::Read => "read",
             Table::LastSeen => "last_seen",
+            Table::LookupUse => "lookup_use",
             Table::Blob => "blob",
             Table::BlobUse => "blob_use",
             Table::BlobDue => "blob_due",

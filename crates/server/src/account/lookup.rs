@@ -1,5 +1,6 @@
 //! `POST /v1/contacts/lookup`: which of these numbers have an account.
 
+use crate::account::lookup_use;
 use crate::account::phone::Phone;
 use crate::auth::Authenticated;
 use crate::directory;
@@ -16,7 +17,8 @@ use tidings_store::{Key, Table};
 
 /// Find people by number
 ///
-/// Numbers that are not valid have no account. How many one may look up per day is limited.
+/// Numbers that are not valid have no account. How many one may look up is limited, per hour and per day, and how many
+/// everybody together may look up per day; ask once and keep the answer.
 #[utoipa::path(
     post, path = "/v1/contacts/lookup", tag = "account", security(("access_token" = [])), request_body = Lookup,
     responses(
@@ -35,6 +37,7 @@ pub async fn lookup(
     }
     if let Some(count) = NonZeroU32::new(body.phones.len() as u32) {
         server.rates.lookups_per_account.take_many(*me.account.as_bytes(), count)?;
+        lookup_use::take(&server, me.account, count.get()).await?;
     }
     let (mut texts, mut keys) = (Vec::new(), Vec::new());
     for text in body.phones {

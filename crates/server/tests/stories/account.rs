@@ -1,6 +1,6 @@
 //! Signing up, in and out.
 
-use crate::common::{TestClock, World, generous, phone};
+use crate::common::{Answer, TestClock, World, generous, phone};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidings_proto::http::{Devices, Found, Me, Registered};
@@ -209,6 +209,42 @@ async fn people_are_found_by_number_within_the_daily_limit() {
     let refused = ann.send(Method::POST, "/v1/contacts/lookup", &json!({ "phones": seven })).await;
     assert!(refused.problem(Code::RateLimited).retry_after_ms.is_some());
     world.send(Method::POST, "/v1/contacts/lookup", &body).await.problem(Code::Unauthorized);
+
+    // What was refused was not counted, and neither a restart nor a new device begins anew.
+    let tokens = ann.tokens.access_token.clone();
+    let (store, clock) = (world.server.store.clone(), world.clock.clone());
+    world.stop().await;
+    let mut config = generous();
+    config.limits.lookups_per_account_per_day = 10;
+    let world = World::start_over(config, store, clock).await;
+    let look_up = async |count: usize| {
+        let body = json!({ "phones": vec![phone(2); count] });
+        Answer::of(world.request(Method::POST, "/v1/contacts/lookup").bearer_auth(&tokens).json(&body)).await
+    };
+    look_up(6).await.expect(StatusCode::OK);
+    let refused = look_up(1).await.problem(Code::RateLimited);
+    let wait_ms = refused.retry_after_ms.expect("it says when to come back");
+    assert!(wait_ms <= 86_400_000);
+}
+
+#[tokio::test]
+async fn all_accounts_together_look_up_so_many_numbers_in_a_day() {
+    let mut config = generous();
+    config.limits.lookups_per_account_per_day = 10;
+    config.limits.lookups_per_day = 15;
+    let world = World::start_with(config).await;
+    let (ann, ben) = (world.sign_up(&phone(1)).await, world.sign_up(&phone(2)).await);
+    let ten = json!({ "phones": vec![phone(3); 10] });
+    let five = json!({ "phones": vec![phone(3); 5] });
+    ann.send(Method::POST, "/v1/contacts/lookup", &ten).await.expect(StatusCode::OK);
+    ben.send(Method::POST, "/v1/contacts/lookup", &ten).await.problem(Code::RateLimited);
+    ben.send(Method::POST, "/v1/contacts/lookup", &five).await.expect(StatusCode::OK);
+    let refused = ben.send(Method::POST, "/v1/contacts/lookup", &five).await.problem(Code::RateLimited);
+    let wait_ms = refused.retry_after_ms.expect("it says when to come back");
+    world.clock.forward_ms(wait_ms);
+    // The account's own limit was not touched by what everybody was refused.
+    let ben = world.sign_up(&phone(2)).await;
+    ben.send(Method::POST, "/v1/contacts/lookup", &ten).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]

@@ -112,6 +112,7 @@ fn tree(table: Table) -> &'static str {
         Family::Cursor => "tree_cursor",
         Family::Watermark => "tree_watermark",
         Family::LastSeen => "tree_last_seen",
+        Family::LookupUse => "tree_lookup_use",
         Family::Blob => "tree_blob",
         Family::BlobDue => "tree_blob_due",
         Family::Server => "tree_server",
