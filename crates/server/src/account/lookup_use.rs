@@ -38,7 +38,8 @@ pub async fn take(server: &Server, account: AccountId, count: u32) -> Result<()>
     if used.count.saturating_add(count) > everybodys {
         return Err(refused(server, "This server looks up no more numbers today."));
     }
-    add(server, account.as_bytes(), count, limits.lookups_per_account_per_day, "Too many numbers looked up today.").await?;
+    add(server, account.as_bytes(), count, limits.lookups_per_account_per_day, "Too many numbers looked up today.")
+        .await?;
     add(server, EVERYBODY, count, everybodys, "This server looks up no more numbers today.").await
 }
 
