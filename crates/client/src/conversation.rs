@@ -143,9 +143,16 @@ fn set_account(tx: &Connection, conversation: ConversationId, account: Option<Ac
 
 /// It never came to be.
 pub(crate) fn forget(tx: &Connection, conversation: ConversationId) -> Done {
-    for table in
-        ["conversation", "group_profile", "outbox", "own_commit", "pending_welcome", "invite_secret", "chat_state"]
-    {
+    for table in [
+        "conversation",
+        "group_profile",
+        "outbox",
+        "own_commit",
+        "pending_welcome",
+        "invite_secret",
+        "chat_state",
+        "astray",
+    ] {
         tx.prepare_cached(&format!("DELETE FROM {table} WHERE conversation = ?1"))?
             .execute([conversation.as_bytes()])?;
     }

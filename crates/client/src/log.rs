@@ -11,7 +11,7 @@ use crate::content::Content;
 use crate::conversation::{self, Row, Standing};
 use crate::device;
 use crate::group::notice::At;
-use crate::group::{self, profile::Profile};
+use crate::group::{self, profile::Profile, repair};
 use crate::membership;
 use crate::memory::Hold;
 use crate::message::{self, timer};
@@ -233,6 +233,7 @@ fn committed(
     change: &Change,
 ) -> Result<Went, Stop> {
     let me = step.me()?.sender;
+    repair::seen(step.tx, conversation, change)?;
     let own = own_commit::find(step.tx, conversation)?;
     if entry.sender == me && own.as_ref().is_some_and(|own| own.message_id == entry.message_id) {
         membership::own_in_log(step, conversation, entry.seq, entry.time_ms)?;
@@ -271,6 +272,13 @@ fn committed(
         }
         Err(error) => {
             tracing::warn!(%conversation, seq = entry.seq, %error, "a commit cannot be applied");
+            if !direct && matches!(error, MlsError::Invalid { .. }) {
+                // Somebody may have let this device in again already.
+                if step.mem.logs.held(conversation.into()) != Some(Hold::InboxRead) {
+                    return Ok(wait_for_inbox(step));
+                }
+                repair::found(step, conversation, entry.sender)?;
+            }
             rejoin::want(step, conversation)?;
         }
     }

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::group;
 use crate::group::member::Moved;
 use crate::group::notice::At;
+use crate::group::repair;
 use crate::job::{self, Kind};
 use crate::keys;
 use crate::message;
@@ -115,6 +116,7 @@ fn own_in_group(step: &mut Step<'_>, commit: &Commit, committed: &Committed, seq
             group::notice::say(step, at, by, &Notice::JoinedByLink { who: Person::nameless(by) })?;
         }
         clear_welcomes(step, conversation)?;
+        repair::returned(step, conversation)?;
         return group::join::entered(step, conversation);
     }
     moved.came.retain(|account| *account != by);

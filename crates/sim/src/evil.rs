@@ -108,7 +108,20 @@ fn again(chance: &Chance, old: &ClientFrame, now: &ClientFrame) -> ClientFrame {
     old
 }
 
+/// Under its own id, so that its author goes on by it, with a membership tag that only the others can see to be wrong:
+/// it stands at the end of a PublicMessage.
+fn poisoned(commit: &Commit) -> Commit {
+    let mut bytes = commit.payload.as_slice().to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    Commit { payload: bytes.into(), ..commit.clone() }
+}
+
 fn commit_otherwise(chance: &Chance, me: Option<Sender>, victims: &[Sender], commit: &Commit) -> Vec<ClientFrame> {
+    if chance.percent(30) {
+        return vec![ClientFrame::Commit(Box::new(poisoned(commit)))];
+    }
     let mut forged = Commit { message_id: fresh(chance), ..commit.clone() };
     let change = &mut forged.change;
     match chance.between(0..=7) {

@@ -18,6 +18,8 @@ use tidings_proto::problem::Code;
 /// Requests on the way at once.
 const PARALLEL: usize = 16;
 
+pub(super) type Package = (Sender, Payload);
+
 /// For the intent that is being worked off.
 #[derive(Default)]
 pub(crate) struct Claims {
@@ -33,7 +35,7 @@ pub(crate) fn ready(
     conversation: ConversationId,
     intent: i64,
     accounts: &BTreeSet<AccountId>,
-) -> Result<Option<Vec<(Sender, Payload)>>, Stop> {
+) -> Result<Option<Vec<Package>>, Stop> {
     let known = step.mem.groups.claims.get(&conversation).is_some_and(|claims| claims.intent == intent);
     if !known {
         let waiting = accounts.iter().copied().collect();

@@ -16,15 +16,37 @@ use tidings_proto::problem::Code;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Intent {
-    Create { members: Vec<AccountId> },
-    Add { who: Vec<AccountId> },
-    Remove { who: Vec<AccountId> },
-    Admin { who: AccountId, on: bool },
-    Rules { posting: Option<Who>, editing: Option<Who>, adding: Option<Who> },
-    Ban { who: AccountId, on: bool },
-    Invite { invite: Invite },
-    Revoke { key: InviteKey },
+    Create {
+        members: Vec<AccountId>,
+    },
+    Add {
+        who: Vec<AccountId>,
+    },
+    Remove {
+        who: Vec<AccountId>,
+    },
+    Admin {
+        who: AccountId,
+        on: bool,
+    },
+    Rules {
+        posting: Option<Who>,
+        editing: Option<Who>,
+        adding: Option<Who>,
+    },
+    Ban {
+        who: AccountId,
+        on: bool,
+    },
+    Invite {
+        invite: Invite,
+    },
+    Revoke {
+        key: InviteKey,
+    },
     Leave,
+    /// See repair.rs.
+    Readd,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +65,24 @@ pub(crate) fn add(step: &mut Step<'_>, conversation: ConversationId, intent: &In
         step.mem.groups.replies.insert(step.tx.last_insert_rowid(), reply);
     }
     job::add(step.tx, Kind::Group, conversation.as_bytes(), None)
+}
+
+/// Stores it, to be done before all others.
+pub(crate) fn add_first(tx: &Connection, conversation: ConversationId, intent: &Intent) -> Done {
+    let content = serde_json::to_vec(intent).expect("our types always serialize");
+    tx.prepare_cached(
+        "INSERT INTO intent (intent, conversation, content)
+         VALUES ((SELECT coalesce(min(intent), 1) - 1 FROM intent), ?1, ?2)",
+    )?
+    .execute(params![conversation.as_bytes(), content])?;
+    Ok(())
+}
+
+pub(crate) fn drop_readd(tx: &Connection, conversation: ConversationId) -> Done {
+    let content = serde_json::to_vec(&Intent::Readd).expect("our types always serialize");
+    tx.prepare_cached("DELETE FROM intent WHERE conversation = ?1 AND content = ?2")?
+        .execute(params![conversation.as_bytes(), content])?;
+    Ok(())
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Vec<u8>)> {

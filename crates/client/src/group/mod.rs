@@ -7,7 +7,7 @@
 //! * [`command`]: what people ask for. * [`intent`]: what is to be done. * [`work`]: the job. * [`claim`]: the key packages
 //!   for who is added. * [`member`]: who is in. * [`notice`]: what is said of it in the chat.
 //! * [`welcome`]: coming in because somebody added one. * [`invite`]: links. * [`join`]: coming in by one.
-//!   * [`leave`]: going. * [`profile`]: name, picture, description.
+//!   * [`leave`]: going. * [`profile`]: name, picture, description. * [`repair`]: after a commit that nobody can follow.
 
 pub(crate) mod claim;
 pub(crate) mod command;
@@ -18,5 +18,6 @@ pub(crate) mod leave;
 pub(crate) mod member;
 pub(crate) mod notice;
 pub(crate) mod profile;
+pub(crate) mod repair;
 pub(crate) mod welcome;
 pub(crate) mod work;

@@ -5,7 +5,7 @@
 //! comes in by external commit, if it is a member at all.
 
 use super::notice::{self, At};
-use super::{join, member, work};
+use super::{join, member, repair, work};
 use crate::conversation::{self, Row, Standing};
 use crate::event::Event;
 use crate::http::{self, Answer};
@@ -130,8 +130,12 @@ pub(crate) fn answered(step: &mut Step<'_>, conversation: ConversationId, commit
             keys::one_used(step)?;
             rotate::joined(step, conversation)?;
             discard(step, conversation, commit)?;
+            let is_back = repair::is_due(step.tx, conversation)?;
             membership::check_identities(step, conversation, &joined.members, info.commit_seq, step.now_ms)?;
             entered(step, conversation, joined.epoch, info.commit_seq, step.now_ms)?;
+            if is_back {
+                return Ok(());
+            }
             let own = step.me()?.sender.account;
             let at = At { conversation, seq: info.commit_seq, time_ms: step.now_ms };
             let who = vec![Person::nameless(own)];
@@ -163,6 +167,7 @@ pub(crate) fn entered(step: &mut Step<'_>, conversation: ConversationId, epoch: 
     own_commit::delete(step.tx, conversation)?;
     job::done(step.tx, Kind::Welcome, subject)?;
     job::done(step.tx, Kind::Rejoin, subject)?;
+    repair::over(step, conversation)?;
     step.tx.prepare_cached("DELETE FROM leaving WHERE conversation = ?1")?.execute([subject])?;
     conversation::set_created(step.tx, conversation, true)?;
     conversation::set_standing(step.tx, conversation, Standing::Member)?;

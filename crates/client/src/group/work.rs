@@ -5,7 +5,7 @@
 //! makes another from the group as it is then.
 
 use super::intent::{self, Intent, Row as Wanted};
-use super::{claim, leave, member, profile};
+use super::{claim, leave, member, profile, repair};
 use crate::conversation::{self, Standing};
 use crate::device;
 use crate::error::ClientError;
@@ -30,9 +30,12 @@ pub(crate) fn want(step: &Step<'_>, conversation: ConversationId) -> Done {
     job::add(step.tx, Kind::Group, conversation.as_bytes(), None)
 }
 
-/// Whether a commit has to go before anything else: somebody left, or a device was logged out.
+/// Whether a commit has to go before anything else: somebody left, a device was logged out, or some cannot follow.
 pub(crate) fn is_due(step: &Step<'_>, conversation: ConversationId) -> Result<bool, Stop> {
-    Ok(!leave::proofs(step.tx, conversation)?.is_empty() || device::any_gone(step, conversation)?)
+    let tx = step.tx;
+    Ok(!leave::proofs(tx, conversation)?.is_empty()
+        || repair::is_due(tx, conversation)?
+        || device::any_gone(step, conversation)?)
 }
 
 /// Sends a stored commit, unless it is on its way.
@@ -71,7 +74,12 @@ pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
         }
         let Some(epoch) = row.epoch else { return Ok(()) };
         let went = match next {
+            Some(Wanted { id, intent: Intent::Readd }) => readd(step, conversation, id)?,
             Some(wanted) => change(step, conversation, epoch, &wanted)?,
+            None if repair::is_due(step.tx, conversation)? => {
+                repair::returned(step, conversation)?;
+                true
+            }
             None if is_due(step, conversation)? => tidy(step, conversation)?,
             None => return job::done(step.tx, Kind::Group, conversation.as_bytes()),
         };
@@ -109,7 +117,7 @@ fn change(step: &mut Step<'_>, conversation: ConversationId, epoch: u64, wanted:
     let members = member::accounts(step.tx, conversation)?;
     let mut plan = Plan { add: BTreeSet::new(), remove: BTreeSet::new(), rules: before.clone(), whole: true };
     match &wanted.intent {
-        Intent::Create { .. } => return Ok(false),
+        Intent::Create { .. } | Intent::Readd => return Ok(false),
         Intent::Add { who } => {
             plan.add = who.iter().filter(|who| !members.contains(who) || before.away.contains(who)).copied().collect();
         }
@@ -159,6 +167,24 @@ fn change(step: &mut Step<'_>, conversation: ConversationId, epoch: u64, wanted:
         return Ok(true);
     }
     store(step, conversation, Some(wanted.id).filter(|_| plan.whole), made)
+}
+
+/// False: it waits for something.
+fn readd(step: &mut Step<'_>, conversation: ConversationId, id: i64) -> Result<bool, Stop> {
+    let Some(before) = rules(step, conversation)? else { return Ok(false) };
+    let Some(packages) = repair::packages(step, conversation, id)? else { return Ok(false) };
+    if packages.is_empty() {
+        repair::over(step, conversation)?;
+        return Ok(true);
+    }
+    match commit(step, conversation, &before, BTreeSet::new(), before.clone(), packages)? {
+        Ok(bundle) => store(step, conversation, Some(id), Ok(bundle)),
+        Err(error) => {
+            tracing::warn!(%conversation, %error, "members cannot be let in again: they come back by themselves");
+            repair::over(step, conversation)?;
+            Ok(true)
+        }
+    }
 }
 
 /// Takes out who left, and does nothing else.
@@ -234,9 +260,14 @@ fn commit(
             put(&mut rules.away, account, true);
         }
     }
-    let packages = packages.into_iter().filter(|(device, _)| !devices.contains(device)).collect();
+    let astray = repair::astray(step.tx, conversation)?;
+    let packages =
+        packages.into_iter().filter(|(device, _)| !devices.contains(device) || astray.contains(device)).collect();
     let new_rules = Some(&rules).filter(|rules| *rules != before);
     with_good_packages(step, conversation, packages, |step, invitees| {
+        // Who is let in again gets another leaf.
+        let again = invitees.iter().map(|invitee| invitee.device).filter(|device| devices.contains(device));
+        let gone: Vec<Sender> = gone.iter().copied().chain(again).collect();
         let change = GroupChange { add: invitees, remove: &gone, rules: new_rules, left: &left };
         step.mls()?.change_group(step.tx, conversation, &change, step.now_s()).map_err(Made::from)
     })
@@ -322,6 +353,10 @@ fn put(list: &mut Vec<AccountId>, who: AccountId, on: bool) {
 /// The own commit is in the log and took effect.
 pub(crate) fn settled(step: &mut Step<'_>, conversation: ConversationId, commit: MessageId) -> Done {
     for row in intent::of_commit(step.tx, conversation, commit)? {
+        if row.intent == Intent::Readd {
+            repair::over(step, conversation)?;
+            continue;
+        }
         if matches!(row.intent, Intent::Create { .. } | Intent::Add { .. }) {
             profile::say(step, conversation)?;
             let rules = member::rules(step.tx, conversation)?.unwrap_or_default();
@@ -364,6 +399,9 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
             own_commit::delete(step.tx, conversation)?;
             let rows = intent::of_commit(step.tx, conversation, refused.message_id)?;
             let error = Failure::from(refused).to_client_error();
+            if rows.iter().any(|row| row.intent == Intent::Readd) {
+                repair::over(step, conversation)?;
+            }
             for row in &rows {
                 intent::finish(step, conversation, row, Err(error.clone()))?;
             }

@@ -15,6 +15,7 @@ mod own_devices;
 mod people;
 mod presence;
 mod receipt;
+mod repair;
 mod rotate;
 mod search;
 mod server;

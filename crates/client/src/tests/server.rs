@@ -34,6 +34,8 @@ pub struct TestServer {
     /// The next appends are refused with this.
     pub refuse: VecDeque<Code>,
     pub backups: TestBackups,
+    /// The next commit of a group gets a membership tag that only members can see to be wrong.
+    pub poison: bool,
 }
 
 #[derive(Clone)]
@@ -367,7 +369,13 @@ impl TestServer {
             }
             ClientFrame::Commit(commit) => {
                 let (conversation, message_id) = (commit.conversation, commit.message_id);
-                Some(placed(conversation, message_id, self.commit(device, *commit)))
+                let mut commit = *commit;
+                if conversation.may_be_group() && std::mem::take(&mut self.poison) {
+                    let mut bytes = commit.payload.as_slice().to_vec();
+                    *bytes.last_mut().unwrap() ^= 1;
+                    commit.payload = bytes.into();
+                }
+                Some(placed(conversation, message_id, self.commit(device, commit)))
             }
             ClientFrame::Sync { log, after, limit } => Some(self.page(account, log, after, limit)),
             ClientFrame::Cursor { log, seq } => {

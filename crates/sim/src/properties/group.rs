@@ -277,7 +277,8 @@ fn check_members(world: &World, played: &Played, view: &View) -> Result<(), Stri
 }
 
 fn check_ticks(log: &ShadowLog, reach: &Reach, view: &View) -> Result<(), String> {
-    if !reach.is_inside(log.head) {
+    // Who was put out by the very last entry is told nothing more either.
+    if !reach.is_inside(log.head + 1) {
         return Ok(());
     }
     for message in view.messages.iter().filter(|message| message.own && message.position.seq != UNSENT) {

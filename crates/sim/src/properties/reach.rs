@@ -33,7 +33,8 @@ impl Reach {
         let mut blind: Vec<(u64, u64)> = wipes.into_iter().map(|cursor| (cursor, back(cursor))).collect();
         // A welcome that could not be used, as when its commit came long after it: the device comes in by itself.
         for stay in stays.iter().filter(|stay| stay.from > 0 && !is_external(log, stay.from)) {
-            if let Some(first) = rejoins.iter().find(|rejoin| stay.from < **rejoin && **rejoin < stay.to) {
+            if let Some(first) = rejoins.iter().find(|at| stay.from < **at && **at < stay.to && is_external(log, **at))
+            {
                 blind.push((stay.from, *first));
             }
         }

@@ -305,6 +305,14 @@ CREATE TABLE gone (
     PRIMARY KEY (conversation, account, device)
 ) WITHOUT ROWID;
 
+-- group/repair.rs: devices that could not follow a commit which only members can see to be bad, and did not come back yet.
+CREATE TABLE astray (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    PRIMARY KEY (conversation, account, device)
+) WITHOUT ROWID;
+
 -- device.rs: devices that their own account threw out for good. No credential of theirs is taken any more.
 CREATE TABLE revoked (
     account BLOB NOT NULL,
