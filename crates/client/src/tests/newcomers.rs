@@ -1,7 +1,7 @@
 //! Who comes into a group anew: what they are told, and what is told of them.
 
 use super::world::World;
-use crate::view::Tick;
+use crate::view::{Body, Tick};
 use crate::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::group::Who;
 use tidings_proto::id::ConversationId;
@@ -114,4 +114,27 @@ fn what_a_device_has_of_a_group_stays_when_it_cannot_come_in() {
     }
     let again = Command::text(to(group), "hello?", None);
     assert!(matches!(world.ask(1, again), Err(ClientError::NotAllowed { .. })));
+}
+
+#[test]
+fn who_is_removed_and_added_again_while_away_reads_all_that_is_said_since() {
+    let mut world = World::signed_in(2);
+    let group = world.make_group(&[1]);
+    world.tell(0, group, "before");
+    world.settle();
+    world.set_online(1, false);
+    let members = vec![world.peer(1)];
+    world.must(0, &Command::RemoveMembers { group: to(group), members: members.clone() });
+    world.settle();
+    world.must(0, &Command::AddMembers { group: to(group), members });
+    world.settle();
+    for text in ["one", "two", "three"] {
+        world.tell(0, group, text);
+    }
+    world.settle();
+    world.set_online(1, true);
+    world.settle();
+    let shown = world.messages(1, group);
+    assert!(!shown.iter().any(|message| matches!(message.body, Body::Unreadable { .. })), "{shown:?}");
+    assert!(world.seen(1, group).ends_with(&["one".into(), "two".into(), "three".into()]));
 }
