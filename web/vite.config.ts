@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vite'
 import { shell } from './shell.plugin.ts'
@@ -12,6 +13,7 @@ function policy(): string {
 
 // The core's WebAssembly is put into src/worker/core by `cargo xtask web`.
 export default defineConfig({
+  define: { __TYPES__: JSON.stringify(createHash('sha256').update(readFileSync('src/lib/core/types.ts')).digest('hex').slice(0, 12)) },
   plugins: [svelte(), shell()],
   build: {
     target: 'es2023',

@@ -65,6 +65,38 @@ test('a backup brings everything back in a browser that was emptied', async ({ m
   await dialog.getByRole('button', { name: 'Check' }).click()
   await expect(anna.page.getByText('That opens your backup.')).toBeVisible()
 
+  // The same into a file.
+  const [download] = await Promise.all([anna.page.waitForEvent('download'), anna.page.getByRole('button', { name: 'Save to a file' }).click()])
+  expect(download.suggestedFilename()).toMatch(/^\d{4}-\d\d-\d\d\.tidings-backup$/)
+  const file = await download.path()
+  await expect(anna.page.getByText(/The file has .*1.* message/)).toBeVisible()
+  await anna.page.getByRole('button', { name: 'Bring back from a file' }).click()
+  await dialog.getByLabel('Backup file').setInputFiles({ name: 'cake.txt', mimeType: 'text/plain', buffer: Buffer.from('flour and sugar, and what else there is') })
+  await dialog.getByLabel('Recovery code or passphrase').fill(code)
+  await dialog.getByRole('button', { name: 'Bring everything back' }).click()
+  await expect(dialog.getByRole('alert')).toContainText('This is no backup')
+  await anna.page.keyboard.press('Escape')
+
+  // Another browser, from the file.
+  const other = await browser.newContext()
+  const elsewhere = await other.newPage()
+  await elsewhere.goto(server.url)
+  await elsewhere.getByLabel('Phone number').fill(anna.phone)
+  await elsewhere.getByLabel('I have a backup file').check()
+  await elsewhere.getByRole('button', { name: 'Send me a code' }).click()
+  await elsewhere.getByLabel('Code', { exact: true }).fill(await server.code(anna.phone))
+  await expect(elsewhere.getByRole('heading', { name: 'Welcome back' })).toBeVisible({ timeout: 30_000 })
+  await elsewhere.getByRole('button', { name: 'I have a backup file' }).click()
+  await elsewhere.getByLabel('Backup file').setInputFiles(file)
+  await elsewhere.getByLabel('Recovery code or passphrase').fill('ABCD-EFGH')
+  await elsewhere.getByRole('button', { name: 'Bring everything back' }).click()
+  await expect(elsewhere.getByRole('alert').filter({ hasText: 'does not open it' })).toBeVisible()
+  await elsewhere.getByLabel('Recovery code or passphrase').fill(code)
+  await elsewhere.getByRole('button', { name: 'Bring everything back' }).click()
+  await expect(elsewhere.getByRole('navigation').getByRole('link').first()).toContainText('lighthouse', { timeout: 45_000 })
+  await expect(elsewhere.getByText('Everything in the file is here.')).toBeVisible()
+  await other.close()
+
   // The browser threw everything away: the page says so, and offers to begin again.
   const context = await browser.newContext()
   const page = await context.newPage()

@@ -96,4 +96,14 @@ test('a name, a line about oneself and a picture are seen by others', async ({ m
   await expect(bram.page.getByRole('heading', { level: 1 }).locator('img')).toBeVisible()
   await bram.page.getByRole('heading', { level: 1 }).getByRole('button').first().click()
   await expect(bram.page.getByRole('region', { name: 'Details' })).toContainText('At sea')
+
+  // In a group too, among its members.
+  await bram.page.keyboard.press('Escape')
+  await bram.page.getByRole('button', { name: 'New conversation' }).first().click()
+  await bram.page.getByRole('button', { name: 'New group' }).click()
+  await bram.page.getByLabel('Name of the group').fill('Sailors')
+  await bram.page.getByRole('checkbox', { name: /Anna Vos/ }).check()
+  await bram.page.getByRole('button', { name: 'Make the group' }).click()
+  await bram.page.getByRole('heading', { level: 1 }).getByRole('button').first().click()
+  await expect(bram.page.getByRole('listitem').filter({ hasText: 'Anna Vos' }).locator('img')).toBeVisible()
 })

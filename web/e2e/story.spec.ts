@@ -1,4 +1,5 @@
 // What goes wrong: networks, servers, tabs, reloads.
+import type { Page } from '@playwright/test'
 import { expect, test } from './world.ts'
 
 test('offline: what was written waits, and goes when the network is back', async ({ meet }) => {
@@ -80,18 +81,68 @@ test('two tabs: one leads, both work, and the other takes over', async ({ meet, 
   for (const text of ['one', 'two', 'three']) await expect(bram.bubble(text)).toHaveCount(1)
 })
 
+/** What lies in the browser's safe. */
+function safe(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) => new Promise<T>((resolve) => (request.onsuccess = () => resolve(request.result)))
+    const db = await done(indexedDB.open('tidings-key'))
+    const keys = await done(db.transaction('key').objectStore('key').getAllKeys())
+    db.close()
+    return keys.map(String)
+  })
+}
+
+test('the list is painted while the core sleeps, from what nobody else can read', { tag: '@core' }, async ({ meet }) => {
+  const anna = await meet('Anna', { serviceWorkers: 'block' })
+  const bram = await meet('Bram')
+  await anna.open(bram.phone)
+  await anna.say('do you read me?')
+  await anna.expectTick('do you read me?', 'Delivered')
+  await expect.poll(() => safe(anna.page)).toEqual(['database', 'snapshot'])
+  await anna.page.goto(anna.page.url().replace(/#.*/, '#/'))
+  const worker = /\/assets\/main-[^/]*\.js$/
+  let held = true
+  await anna.page.route(worker, async (route) => {
+    while (held) await new Promise((done) => setTimeout(done, 50))
+    await route.continue()
+  })
+  await anna.page.reload()
+  const row = anna.page.getByRole('navigation').getByRole('link').first()
+  await expect(row).toContainText('do you read me?')
+  await expect(anna.page.getByRole('navigation').getByRole('list')).toHaveAttribute('aria-busy', 'true')
+  const sealed = await anna.page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) => new Promise<T>((resolve) => (request.onsuccess = () => resolve(request.result)))
+    const db = await done(indexedDB.open('tidings-key'))
+    const rows = (await done(db.transaction('key').objectStore('key').getAll())) as { wrapping?: CryptoKey; sealed?: ArrayBuffer }[]
+    db.close()
+    const extractable = rows.map(({ wrapping }) => wrapping?.extractable).filter((it) => it !== undefined)
+    return { extractable, text: rows.map(({ sealed }) => (sealed === undefined ? '' : new TextDecoder('latin1').decode(sealed))).join('') }
+  })
+  expect(sealed.extractable).toEqual([false])
+  expect(sealed.text.length).toBeGreaterThan(300)
+  expect(sealed.text).not.toMatch(/read me|account|conversation/)
+  expect(await anna.page.evaluate(() => JSON.stringify(localStorage))).not.toContain('read me')
+  // What is opened meanwhile is there when the core is.
+  await row.click()
+  held = false
+  await anna.expectTick('do you read me?', 'Delivered')
+})
+
 test('log out wipes everything', async ({ meet }) => {
   const anna = await meet('Anna')
   const bram = await meet('Bram')
   await anna.open(bram.phone)
   await anna.say('a secret')
   await anna.expectTick('a secret', 'Delivered')
+  await expect.poll(() => safe(anna.page)).toEqual(['database', 'snapshot'])
   await anna.page.getByRole('button', { name: 'Settings' }).click()
   await anna.page.getByRole('button', { name: 'Log out' }).click()
   await anna.page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click()
   await expect(anna.page.getByRole('heading', { name: 'Welcome to Tidings' })).toBeVisible()
   await anna.page.reload()
   await expect(anna.page.getByRole('heading', { name: 'Welcome to Tidings' })).toBeVisible()
+  // The new key, for whoever signs in next.
+  expect(await safe(anna.page)).toEqual(['database'])
 })
 
 test('the browser throws its storage away: the page says so, and one signs in again', async ({ meet, server }) => {

@@ -1,7 +1,7 @@
 //! Full-text search in what this device has; the server could not search, for it cannot read. The index is a table of
 //! SQLite's FTS5 in the same encrypted database, in the browser too. Triggers keep it in step with messages in the same
 //! transaction: what is edited is found as it reads now, what is deleted or has disappeared is not found any more, and
-//! its words are taken out of the index on the disk. What words are: db/words.rs.
+//! its words are taken out of the index on the disk. A poll is found by its answers too. What words are: db/words.rs.
 
 use crate::command::Reply;
 use crate::db::words;

@@ -8,7 +8,9 @@ const LOOK_EVERY_MS = 60 * 60 * 1000
 export async function install(offer: (take: () => void) => void): Promise<void> {
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return
   const workers = navigator.serviceWorker
-  const registration = await workers.register(trustedUrl('/sw.js'), { updateViaCache: 'none' })
+  // Not where the browser keeps nothing, as in some private windows.
+  const registration = await workers.register(trustedUrl('/sw.js'), { updateViaCache: 'none' }).catch(() => undefined)
+  if (registration === undefined) return
   // The first worker of all takes no page over; only a change from one to another does.
   const hadOne = workers.controller !== null
   workers.addEventListener('controllerchange', () => hadOne && window.location.reload())

@@ -7,20 +7,37 @@
 //!   also a single character. Greek and Russian accents and the vowel points of Arabic and Hebrew go, variants of Arabic
 //!   letters are one, and an Arabic word is found without its article too. All others, Hindi and Korean too, are found by the beginnings of their words.
 
+use crate::content::Content;
 use crate::message::Kind;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
+use tidings_proto::id::MessageId;
 
 /// Words of one search. More make it only slower.
 const QUERY_WORDS_MAX: usize = 32;
 
-/// Teaches a connection the function of the triggers: `message_words(kind, text)`, NULL if there is nothing to find.
+/// Teaches a connection the function of the triggers: `message_words(kind, text, message, detail)`, NULL if there is
+/// nothing to find.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function("message_words", 2, flags, |row| {
-        let text: Option<String> = row.get(1)?;
-        Ok(text.and_then(|text| of_message(Kind::from_u8(row.get(0).ok()?), &text)))
+    connection.create_scalar_function("message_words", 4, flags, |row| {
+        let (kind, text): (u8, Option<String>) = (row.get(0)?, row.get(1)?);
+        let Some(text) = text else { return Ok(None) };
+        let kind = Kind::from_u8(kind);
+        if kind != Kind::Poll {
+            return Ok(of_message(kind, &text));
+        }
+        let (message, detail): ([u8; 16], Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+        Ok(of_message(kind, &(text + &answers(MessageId::from_bytes(message), detail.as_deref()))))
     })
+}
+
+/// Of a poll: what can be chosen is found too.
+fn answers(message: MessageId, detail: Option<&[u8]>) -> String {
+    match detail.map(|detail| Content::decode(detail, message)) {
+        Some(Ok(Content::Poll(poll))) => poll.options.iter().flat_map(|option| ["\n", option]).collect(),
+        _ => String::new(),
+    }
 }
 
 fn of_message(kind: Kind, text: &str) -> Option<String> {
@@ -154,7 +171,7 @@ mod tests {
         let schema = include_str!("schema/1.sql");
         let begin = schema.find("CREATE VIRTUAL TABLE search").unwrap();
         connection.execute_batch(&schema[begin..][..schema[begin..].find(';').unwrap()]).unwrap();
-        connection.execute("INSERT INTO search (words) VALUES (message_words(0, ?1))", [said]).unwrap();
+        connection.execute("INSERT INTO search (words) VALUES (message_words(0, ?1, x'00000000000000000000000000000000', NULL))", [said]).unwrap();
         let Some(query) = query(asked) else { return false };
         connection.query_row("SELECT count(*) FROM search WHERE search MATCH ?1", [query], |row| row.get(0)).unwrap()
     }

@@ -292,7 +292,7 @@ fn one_s_other_devices_present_one_alike() {
 fn what_is_asked_or_named_is_found_by_its_words() {
     let mut world = World::signed_in(2);
     let [latitude, longitude] = [52.370_216, 4.895_168].map(|it| Degrees::try_from(it).unwrap());
-    let options = vec!["yes".into(), "no".into()];
+    let options = vec!["gladly".into(), "when the wind is right".into()];
     let poll = Command::CreatePoll { to: world.peer(1), question: "Going sailing?".into(), options, multiple: false };
     let poll = world.queued(0, &poll);
     let place = Command::SendLocation { to: world.peer(1), latitude, longitude, name: Some("Dam square".into()) };
@@ -300,7 +300,7 @@ fn what_is_asked_or_named_is_found_by_its_words() {
     let card = Command::SendContact { to: world.peer(1), name: "Carla".into(), phone: "+31655555555".into() };
     let card = world.queued(0, &card);
     world.settle();
-    for (text, found) in [("sail", poll), ("square", place), ("carla", card)] {
+    for (text, found) in [("sail", poll), ("sail wind gladly", poll), ("square", place), ("carla", card)] {
         let search = Command::Search { text: text.into(), of: None, before: None, limit: 10 };
         let Reply::Messages(messages) = world.must(1, &search) else { panic!() };
         assert_eq!(messages.iter().map(|message| message.message).collect::<Vec<_>>(), [found], "{text}");

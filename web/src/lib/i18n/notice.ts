@@ -41,8 +41,8 @@ export function noticeText(notice: Notice): string {
 }
 
 function name(person: Person): string {
-  // The core calls this person by their number; the others see a name.
-  if (person.account === self.account && ownName() !== '') return line(ownName())
+  // The core calls this person by their number; the others see a name. «You» alone would not fit the sentence everywhere.
+  if (person.account === self.account) return line(ownName()) || t('notice.self', { name: line(person.title) })
   return line(person.title) || t('chat.nameless')
 }
 

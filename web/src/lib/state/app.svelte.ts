@@ -5,9 +5,11 @@ import { take } from '../core/reply.ts'
 import type { Command, Connection, Reply, Status } from '../core/types.ts'
 import { failureText } from '../i18n/failure.ts'
 import { t } from '../i18n/language.svelte.ts'
+import { type Snapshot } from '../storage/snapshot.ts'
 import { Chats } from './chats.svelte.ts'
 import { pictures } from './pictures.svelte.ts'
 import { known, self } from './profile.ts'
+import { Remembered } from './remembered.ts'
 import { Router } from './router.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
 import { Typing } from './typing.svelte.ts'
@@ -25,10 +27,14 @@ export class App {
   readonly router = new Router()
   readonly toasts = new Toasts()
   readonly #core: CoreClient
+  readonly #remembered = new Remembered()
   readonly #listeners = new Set<Listener>()
 
   constructor(makeWorker: () => Worker) {
-    this.chats = new Chats((command) => this.ask(command))
+    this.chats = new Chats(
+      (command) => this.ask(command),
+      () => this.#remember(),
+    )
     pictures.start((command) => this.ask(command))
     this.#core = new CoreClient(makeWorker, (news) => this.#heard(news))
   }
@@ -78,8 +84,23 @@ export class App {
     if (status === undefined) return
     self.account = status.account ?? ''
     this.status = status
-    if (status.account !== null) known.set(true)
+    if (status.account === null) this.#remembered.drop()
+    else known.set(true)
     this.connection = status.connection
+    this.#remember()
+  }
+
+  /** Shows what was there last time, while the core wakes. */
+  recall(snapshot: Snapshot | undefined): void {
+    if (snapshot === undefined || this.status !== undefined) return
+    self.account = snapshot.status.account ?? ''
+    this.status = snapshot.status
+    if (!this.chats.read) this.chats.list = snapshot.chats
+  }
+
+  #remember(): void {
+    if (this.status?.account == null || !this.chats.read) return
+    this.#remembered.set({ status: this.status, chats: this.chats.list })
   }
 
   #heard(news: News): void {
@@ -116,6 +137,7 @@ export class App {
 
   #loggedOut(): void {
     known.set(false)
+    this.#remembered.drop()
     this.status = undefined
     this.chats.clear()
     this.router.go({ name: 'home' })

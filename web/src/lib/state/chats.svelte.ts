@@ -15,6 +15,7 @@ interface Stranger {
 const PAUSE_MS = 120
 
 export class Chats {
+  /** Until it was read, as it was last time, if the page knows. */
   list = $state.raw<Conversation[]>([])
   /** False until it was read for the first time. */
   read = $state(false)
@@ -22,11 +23,14 @@ export class Chats {
   /** By conversation. */
   readonly strangers = new SvelteMap<string, Stranger>()
   readonly #ask: (command: Command) => Promise<Answer>
+  readonly #changed: () => void
   #old = false
   #reading: Promise<void> | undefined
 
-  constructor(ask: (command: Command) => Promise<Answer>) {
+  /** `changed` is called when the list was read. */
+  constructor(ask: (command: Command) => Promise<Answer>, changed: () => void) {
     this.#ask = ask
+    this.#changed = changed
   }
 
   find(conversation: string): Conversation | undefined {
@@ -58,6 +62,7 @@ export class Chats {
       if (list !== undefined) {
         this.list = list
         this.read = true
+        this.#changed()
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }

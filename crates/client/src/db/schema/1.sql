@@ -188,13 +188,13 @@ CREATE VIRTUAL TABLE search USING fts5 (
     words, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
-CREATE TRIGGER search_added AFTER INSERT ON message WHEN message_words(new.kind, new.text) IS NOT NULL BEGIN
-    INSERT INTO search (rowid, words) VALUES (new.local, message_words(new.kind, new.text));
+CREATE TRIGGER search_added AFTER INSERT ON message WHEN message_words(new.kind, new.text, new.message, new.detail) IS NOT NULL BEGIN
+    INSERT INTO search (rowid, words) VALUES (new.local, message_words(new.kind, new.text, new.message, new.detail));
 END;
-CREATE TRIGGER search_changed AFTER UPDATE OF kind, text ON message BEGIN
+CREATE TRIGGER search_changed AFTER UPDATE OF kind, text, detail ON message BEGIN
     DELETE FROM search WHERE rowid = old.local;
-    INSERT INTO search (rowid, words) SELECT new.local, message_words(new.kind, new.text)
-        WHERE message_words(new.kind, new.text) IS NOT NULL;
+    INSERT INTO search (rowid, words) SELECT new.local, message_words(new.kind, new.text, new.message, new.detail)
+        WHERE message_words(new.kind, new.text, new.message, new.detail) IS NOT NULL;
 END;
 
 -- Own entries that were acknowledged above the cursor: it passes over them.
