@@ -8,6 +8,8 @@ const PAGE = 60
 const REREAD_MAX = 200
 /** The core gives at most so many at once. */
 const PAGE_MAX = 500
+/** However far somebody scrolls, no more is held: what is far from the screen is read again when it comes near. */
+const HELD_MAX = 1_000
 
 export class Chat {
   readonly conversation: string
@@ -61,7 +63,13 @@ export class Chat {
     const first = this.messages.find(({ position }) => Number.isSafeInteger(position.seq))
     const limit = first === undefined ? PAGE_MAX : PAGE
     const page = await this.#more({ messages: { of: this.peer, before: first?.position ?? null, limit } })
-    if (page !== undefined && page.length < limit) this.whole = true
+    if (page === undefined) return
+    if (page.length < limit) this.whole = true
+    if (this.messages.length <= HELD_MAX) return
+    this.messages = this.messages.slice(0, HELD_MAX)
+    // The newest page, if it is being read, does not stand beside these any more.
+    this.#stretch += 1
+    this.apart = true
   }
 
   /** Towards the newest, from an old message that the person went to. */
@@ -69,7 +77,12 @@ export class Chat {
     const last = this.messages.findLast(({ position }) => Number.isSafeInteger(position.seq))
     if (!this.apart || last === undefined) return
     const page = await this.#more({ messages_after: { of: this.peer, after: last.position, limit: PAGE } })
-    if (page === undefined || page.length === PAGE) return
+    if (page === undefined) return
+    if (this.messages.length > HELD_MAX) {
+      this.messages = this.messages.slice(-HELD_MAX)
+      this.whole = false
+    }
+    if (page.length === PAGE) return
     this.apart = false
     await this.refresh()
   }

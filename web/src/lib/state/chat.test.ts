@@ -54,6 +54,32 @@ describe('a conversation on screen', () => {
   const ids = (chat: Chat) => chat.messages.map(({ position }) => position.seq)
   const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
+  it('holds a part of a long one, and goes all the way and back without a gap', async () => {
+    const COUNT = 5_000
+    const chat = new Chat('c', { conversation: 'c' }, core(COUNT))
+    await chat.refresh()
+    while (!chat.whole) {
+      const before = ids(chat)[0]
+      // News comes in the middle of it.
+      chat.heard('caught_up')
+      await chat.older()
+      expect(ids(chat)[0]).toBeLessThan(before ?? 0)
+      expect(chat.messages.length).toBeLessThanOrEqual(1_000)
+    }
+    expect(ids(chat)).toEqual(run(1, ids(chat).length))
+    expect(chat.apart).toBe(true)
+    while (chat.apart) {
+      await chat.newer()
+      expect(chat.messages.length).toBeLessThanOrEqual(1_000)
+      const here = ids(chat)
+      expect(here).toEqual(run(here[0] ?? 0, here.at(-1) ?? 0))
+    }
+    expect(ids(chat).at(-1)).toBe(COUNT)
+    await chat.older()
+    await chat.newest()
+    expect(ids(chat).at(-1)).toBe(COUNT)
+  })
+
   it('goes to an old message and reads on until it meets the newest, without a gap', async () => {
     const chat = new Chat('c', { conversation: 'c' }, core(300))
     await chat.refresh()
