@@ -171,7 +171,12 @@ mod tests {
         let schema = include_str!("schema/1.sql");
         let begin = schema.find("CREATE VIRTUAL TABLE search").unwrap();
         connection.execute_batch(&schema[begin..][..schema[begin..].find(';').unwrap()]).unwrap();
-        connection.execute("INSERT INTO search (words) VALUES (message_words(0, ?1, x'00000000000000000000000000000000', NULL))", [said]).unwrap();
+        connection
+            .execute(
+                "INSERT INTO search (words) VALUES (message_words(0, ?1, x'00000000000000000000000000000000', NULL))",
+                [said],
+            )
+            .unwrap();
         let Some(query) = query(asked) else { return false };
         connection.query_row("SELECT count(*) FROM search WHERE search MATCH ?1", [query], |row| row.get(0)).unwrap()
     }
