@@ -1,47 +1,101 @@
-// How long it takes from the address to the list of 200 conversations on screen, from the local database: the median of
-// ten reloads. PAINT=200 runs it; it takes minutes to make the people.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+// How long it takes from the address to the list of 200 conversations on screen, from what this device has: the median
+// of ten reloads, and of ten more without the list as it was last time, when the page has to wait for the database.
+// PAINT=200 runs it; it takes minutes to make the people.
+import type { Page } from '@playwright/test'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { binary, expect, test } from './world.ts'
 
 const CHATS = Number(process.env['PAINT'] ?? 0)
 const ROUNDS = 10
 const MEDIAN_MAX_MS = 300
+/** People who sign up at the same time. */
+const AT_ONCE = 4
+
+/** Ascending, in milliseconds: painted, and read from the database. */
+async function rounds(page: Page, before: () => Promise<void>): Promise<{ painted: number[]; live: number[] }> {
+  const painted: number[] = []
+  const live: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await before()
+    await page.reload()
+    const times = await page.waitForFunction(() => {
+      const { painted, live } = window as unknown as { painted?: number; live?: number }
+      return painted !== undefined && live !== undefined ? { painted, live } : undefined
+    })
+    const got = await times.jsonValue()
+    painted.push(got?.painted ?? Infinity)
+    live.push(got?.live ?? Infinity)
+    // The list is written down for the next time a while after it was read.
+    await expect.poll(() => snapshots(page)).toBe(1)
+  }
+  return { painted: painted.sort((a, b) => a - b), live: live.sort((a, b) => a - b) }
+}
+
+function snapshots(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) => new Promise<T>((resolve) => (request.onsuccess = () => resolve(request.result)))
+    const db = await done(indexedDB.open('tidings-key'))
+    const count = await done(db.transaction('key').objectStore('key').count('snapshot'))
+    db.close()
+    return count
+  })
+}
+
+function median(times: number[]): number {
+  return Math.round(times[ROUNDS / 2] ?? Infinity)
+}
 
 test('paints from the local database', async ({ meet, server }) => {
   test.skip(CHATS === 0, 'PAINT says how many conversations')
-  test.setTimeout(1_200_000)
+  test.setTimeout(1_800_000)
   const anna = await meet('Anna')
   const home = mkdtempSync(join(tmpdir(), 'tidings-paint-'))
   const env = { ...process.env, TIDINGS_HOME: home, TIDINGS_SERVER: `http://${server.address}` }
-  for (let index = 0; index < CHATS; index += 1) {
-    const phone = `+31617${String(100_000 + index)}`
-    const run = (...args: string[]) => execFileSync(binary(), args, { env, stdio: 'pipe' })
-    run('register', phone, '--request')
-    run('register', phone, '--name', `Person ${index}`, '--code', await server.code(phone))
-    run('--as', phone, 'send', anna.phone, `Hello, this is number ${index}`)
+  const run = (...args: string[]) => promisify(execFile)(binary(), args, { env })
+  let next = 0
+  const work = async () => {
+    for (let index = next++; index < CHATS; index = next++) {
+      const phone = `+31617${String(100_000 + index)}`
+      await run('register', phone, '--request')
+      await run('register', phone, '--name', `Person ${index}`, '--code', await server.code(phone))
+      await run('--as', phone, 'send', anna.phone, `Hello, this is number ${index}`)
+    }
   }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  rmSync(home, { recursive: true, force: true })
   await expect(anna.page.getByRole('navigation').getByRole('link')).toHaveCount(CHATS, { timeout: 120_000 })
   await anna.page.addInitScript(() => {
+    // The frame that shows it is on the screen after the next task.
+    const shown = (name: string) => requestAnimationFrame(() => setTimeout(() => Object.assign(window, { [name]: performance.now() })))
+    let painted = false
     const look = () => {
-      if (document.querySelector('nav li a') === null) requestAnimationFrame(look)
-      // The frame that shows it is on the screen after the next task.
-      else requestAnimationFrame(() => setTimeout(() => Object.assign(window, { painted: performance.now() })))
+      if (!painted && document.querySelector('nav li a') !== null) {
+        painted = true
+        shown('painted')
+      }
+      if (document.querySelector('nav ul[aria-busy="false"] a') === null) requestAnimationFrame(look)
+      else shown('live')
     }
     requestAnimationFrame(look)
   })
-  const times: number[] = []
-  for (let round = 0; round < ROUNDS; round += 1) {
-    await anna.page.reload()
-    const painted = await anna.page.waitForFunction(() => (window as unknown as { painted?: number }).painted)
-    times.push((await painted.jsonValue()) ?? Infinity)
-  }
-  rmSync(home, { recursive: true, force: true })
-  times.sort((a, b) => a - b)
-  const median = times[ROUNDS / 2] ?? Infinity
-  test.info().annotations.push({ type: 'paint', description: times.map(Math.round).join(' ') })
-  process.stdout.write(`first paint with ${CHATS} conversations: median ${Math.round(median)} ms of ${times.map(Math.round).join(', ')}\n`)
-  expect(median).toBeLessThan(MEDIAN_MAX_MS)
+  await expect.poll(() => snapshots(anna.page)).toBe(1)
+  const known = await rounds(anna.page, async () => {})
+  const unknown = await rounds(anna.page, () =>
+    anna.page.evaluate(async () => {
+      const done = <T>(request: IDBRequest<T>) => new Promise<T>((resolve) => (request.onsuccess = () => resolve(request.result)))
+      const db = await done(indexedDB.open('tidings-key'))
+      await done(db.transaction('key', 'readwrite').objectStore('key').delete('snapshot'))
+      db.close()
+    }),
+  )
+  const say = (what: string, times: number[]) => process.stdout.write(`${what}: median ${median(times)} ms of ${times.map(Math.round).join(', ')}\n`)
+  process.stdout.write(`${CHATS} conversations; load of the machine ${readFileSync('/proc/loadavg', 'utf8').trim()}\n`)
+  say('first paint', known.painted)
+  say('from the database', known.live)
+  say('first paint without the list of last time', unknown.painted)
+  expect(median(known.painted)).toBeLessThan(MEDIAN_MAX_MS)
 })

@@ -11,6 +11,9 @@ import { install } from './shell/shell.ts'
 import { trustedUrl } from './shell/trusted.ts'
 import workerUrl from './worker/main.ts?worker&url'
 
+/** A screen that shows nothing by then may wait for the core too. */
+const PAINTED_MS = 500
+
 // Before all else: it is what is painted first.
 const snapshot = recall()
 const preferences = new Preferences()
@@ -19,9 +22,14 @@ const app = new App(() => new Worker(trustedUrl(workerUrl), { type: 'module', na
 
 const target = document.getElementById('app')
 if (target === null) throw new Error('the page has no place for the app')
+const remembered = await snapshot
+// Waking the core takes every processor there is: what is painted goes first. A page in the background is not painted.
+if (remembered === undefined) app.start()
+else app.recall(remembered)
 // The language's catalogue is small and local; the page waits for it rather than change under the reader's eyes.
 await language.load()
-app.recall(await snapshot)
 mount(Root, { target, props: { app, preferences } })
+requestAnimationFrame(() => setTimeout(() => app.start()))
+setTimeout(() => app.start(), PAINTED_MS)
 
 void install((take) => app.toasts.add(t('update.ready'), 'said', { label: t('update.take'), run: take }))

@@ -30,6 +30,7 @@ class Wire {
 function start() {
   const heard: News[] = []
   const client = new CoreClient(() => new Wire() as unknown as Worker, (news) => heard.push(news))
+  client.start()
   return { client, heard, wire: () => Wire.all.at(-1) as Wire }
 }
 
@@ -40,6 +41,19 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers())
 
 describe('the wire to the worker', () => {
+  it('keeps what is asked before there is a worker, and starts one once', async () => {
+    const client = new CoreClient(() => new Wire() as unknown as Worker, () => {})
+    const reply = client.ask('status')
+    expect(Wire.all).toEqual([])
+    client.start()
+    client.start()
+    expect(Wire.all.length).toBe(1)
+    const wire = Wire.all[0] as Wire
+    expect(wire.posted.map(({ command }) => command)).toEqual(['"status"'])
+    wire.say({ kind: 'reply', id: wire.posted[0]?.id, well: true, value: '"done"' })
+    expect(await reply).toEqual({ well: true, reply: 'done' })
+  })
+
   it('gives each command its own answer, in whatever order they come', async () => {
     const { client, wire } = start()
     const first = client.ask('status')

@@ -17,24 +17,28 @@ interface Waiting {
 /** What only reads may be asked twice. */
 const READS = new Set([
   'status', 'conversations', 'messages', 'messages_after', 'messages_around', 'search', 'message', 'message_info', 'group_info', 'join_requests',
-  'starred', 'pinned', 'devices', 'await_link', 'safety_number', 'resolve', 'presence', 'privacy', 'profile', 'picture', 'backup_status', 'open_chat', 'close_chat',
+  'starred', 'pinned', 'devices', 'await_link', 'safety_number', 'resolve', 'presence', 'privacy', 'profile', 'picture', 'backup_status', 'contacts', 'read_vcard', 'lock_status', 'open_chat', 'close_chat',
 ])
 
 export class CoreClient {
   readonly #make: () => Worker
   readonly #heard: (news: News) => void
   readonly #waiting = new Map<number, Waiting>()
-  #worker: Worker
-  #up = true
+  #worker: Worker | undefined
+  #up = false
   #nextId = 0
   #restarts = 0
 
   constructor(make: () => Worker, heard: (news: News) => void) {
     this.#make = make
     this.#heard = heard
-    this.#worker = this.#start()
     globalThis.addEventListener?.('online', () => this.#network(true))
     globalThis.addEventListener?.('offline', () => this.#network(false))
+  }
+
+  /** Starts the worker. What was asked before waits for it. */
+  start(): void {
+    if (this.#worker === undefined) this.#begin()
   }
 
   /** Asks the core. Never rejects: what went wrong is part of the answer. */
@@ -44,7 +48,7 @@ export class CoreClient {
     const message: CommandMessage = { kind: 'command', id, command: JSON.stringify(command), again: READS.has(verb) }
     return new Promise((done) => {
       this.#waiting.set(id, { message, posted: this.#up, done })
-      if (this.#up) this.#worker.postMessage(message)
+      if (this.#up) this.#worker?.postMessage(message)
     })
   }
 
@@ -54,10 +58,25 @@ export class CoreClient {
   }
 
   #network(on: boolean): void {
-    this.#worker.postMessage({ kind: 'network', on } satisfies NetworkMessage)
+    this.#worker?.postMessage({ kind: 'network', on } satisfies NetworkMessage)
   }
 
-  #start(): Worker {
+  #begin(): void {
+    const worker = this.#made()
+    this.#worker = worker
+    this.#up = true
+    for (const [id, call] of [...this.#waiting]) {
+      if (call.message.again || !call.posted) {
+        call.posted = true
+        worker.postMessage(call.message)
+      } else {
+        this.#waiting.delete(id)
+        call.done({ well: false, failure: 'lost' })
+      }
+    }
+  }
+
+  #made(): Worker {
     const worker = this.#make()
     worker.onmessage = ({ data }: MessageEvent<ReplyMessage | ChangedMessage>) => {
       if (data.kind === 'reply') this.#answer(data)
@@ -84,25 +103,13 @@ export class CoreClient {
   #restart(why: string): void {
     if (!this.#up) return
     this.#up = false
-    this.#worker.terminate()
+    this.#worker?.terminate()
     this.#restarts += 1
     if (this.#restarts > RESTARTS_MAX) {
       this.#heard({ engine: { failed: 'broken', detail: why } })
       return
     }
     this.#heard({ engine: 'starting' })
-    setTimeout(() => {
-      this.#worker = this.#start()
-      this.#up = true
-      for (const [id, call] of [...this.#waiting]) {
-        if (call.message.again || !call.posted) {
-          call.posted = true
-          this.#worker.postMessage(call.message)
-        } else {
-          this.#waiting.delete(id)
-          call.done({ well: false, failure: 'lost' })
-        }
-      }
-    }, RESTART_MS * this.#restarts)
+    setTimeout(() => this.#begin(), RESTART_MS * this.#restarts)
   }
 }

@@ -90,6 +90,11 @@ export class App {
     this.#remember()
   }
 
+  /** Wakes the core. */
+  start(): void {
+    this.#core.start()
+  }
+
   /** Shows what was there last time, while the core wakes. */
   recall(snapshot: Snapshot | undefined): void {
     if (snapshot === undefined || this.status !== undefined) return
