@@ -65,6 +65,9 @@ impl From<ClientError> for Failure {
             ClientError::NoSuchMessage => "Message numbers and ids are shown by `tidings history +31…`.".to_owned(),
             ClientError::NotAllowed { .. } => return Self::new(what),
             ClientError::TooLong { .. } => "Split it into several messages.".to_owned(),
+            ClientError::InviteNeeded { .. } => {
+                "Make a link with `tidings group invite` and send it to them; whoever comes by it is in.".to_owned()
+            }
             ClientError::Offline => {
                 "Check that the server runs (`tidings serve`) and that the address is right (--server, or \
                  TIDINGS_SERVER)."
@@ -94,6 +97,7 @@ fn refused(code: Code, retry_after_ms: Option<u64>) -> Option<String> {
             Some("Log in again with: tidings register +31… (your own number)".into())
         }
         (Code::GroupFull, _) => Some("Ask an admin to make room, or to make another group.".into()),
+        (Code::InviteNeeded, _) => Some("Send them an invite link: tidings group invite".into()),
         (Code::ApprovalNeeded, _) => Some("Ask to be let in; an admin sees your request.".into()),
         (Code::QuotaFull, _) => Some("Ask who runs the server for more room.".into()),
         (Code::WrongPassphrase, _) => Some("Type the passphrase or recovery code of this backup again.".into()),

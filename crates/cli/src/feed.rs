@@ -175,6 +175,8 @@ impl Feed {
             // For the person at the terminal who waits for it.
             Event::Transfer { .. } | Event::Restored { .. } | Event::HistorySent { .. } => Vec::new(),
             Event::DeviceLinked { .. } => Vec::new(),
+            // The rows whose names changed follow by themselves.
+            Event::ContactsChanged => Vec::new(),
             Event::CaughtUp => vec![(Item::CaughtUp, None)],
             Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, None)],
         })

@@ -128,7 +128,9 @@ enum Command {
     Verify(command::verify::Verify),
     /// How you present yourself: name, a line about you, picture
     Profile(command::profile::Profile),
-    /// What others see of you: online, last seen, read receipts
+    /// Your address book: names for numbers, and who of them is there
+    Contacts(command::contacts::Contacts),
+    /// What others see of you, who finds you, and who may put you into groups
     Privacy(command::privacy::Privacy),
     /// Receive nothing more from somebody
     Block(command::block::Block),
@@ -206,6 +208,7 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Timer(it) => it.run(&common).await,
             Command::Draft(it) => it.run(&common).await,
             Command::Verify(it) => it.run(&common).await,
+            Command::Contacts(it) => it.run(&common).await,
             Command::Privacy(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,

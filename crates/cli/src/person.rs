@@ -23,6 +23,25 @@ impl Phone {
     }
 }
 
+impl Phone {
+    /// As people write numbers in their address books: one without a country code is of the country where `home` is.
+    pub fn at_home(text: &str, home: Option<&Self>) -> Result<Self, String> {
+        let text = text.trim();
+        if text.starts_with('+') {
+            return text.parse();
+        }
+        let country = home
+            .and_then(|home| phonenumber::parse(None, &home.0).ok())
+            .and_then(|home| home.country().id())
+            .ok_or("it has no country code")?;
+        let number = phonenumber::parse(Some(country), text).map_err(|_| "this is not a phone number".to_owned())?;
+        if !phonenumber::is_valid(&number) {
+            return Err(format!("no phone has this number, neither in {country:?} nor elsewhere"));
+        }
+        Ok(Self(number.format().mode(phonenumber::Mode::E164).to_string()))
+    }
+}
+
 impl FromStr for Phone {
     type Err = String;
 
@@ -56,6 +75,19 @@ mod tests {
     fn numbers_are_brought_to_one_form() {
         assert_eq!("+31 6 1234 5678".parse::<Phone>().unwrap().as_str(), "+31612345678");
         assert_eq!("+31 (0)6-12345678".parse::<Phone>().unwrap().as_str(), "+31612345678");
+    }
+
+    #[test]
+    fn numbers_without_a_country_code_are_of_ones_own_country() {
+        let dutch: Phone = "+31612345678".parse().unwrap();
+        let american: Phone = "+12024561111".parse().unwrap();
+        let at = |text: &str, home: &Phone| Phone::at_home(text, Some(home)).map(|phone| phone.0);
+        assert_eq!(at("06 87 65 43 21", &dutch).as_deref(), Ok("+31687654321"));
+        assert_eq!(at("0031 6 8765 4321", &dutch).as_deref(), Ok("+31687654321"));
+        assert_eq!(at("(202) 456-1112", &american).as_deref(), Ok("+12024561112"));
+        assert_eq!(at("+49 170 1234567", &american).as_deref(), Ok("+491701234567"));
+        assert!(at("12", &dutch).is_err() && at("voicemail", &dutch).is_err());
+        assert!(Phone::at_home("0687654321", None).is_err());
     }
 
     #[test]

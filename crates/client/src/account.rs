@@ -169,6 +169,7 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         | Purpose::Privacy { reply, .. }
         | Purpose::SetPrivacy { reply, .. }
         | Purpose::Presence { reply }
+        | Purpose::FindContacts { reply, .. }
         | Purpose::Watermarks { reply, .. } => Some(reply),
         Purpose::Backup(ref ask) => ask.reply(),
         _ => None,

@@ -7,6 +7,7 @@
 //! * Until a change is answered a durable job stands there to ask for the whole list. So also after a lost answer or a
 //!   crash this device comes to know what holds; a new device begins with it.
 
+use crate::address_book::share;
 use crate::chat_state::sync::{self, Said};
 use crate::command::{Command, Peer, Reply};
 use crate::contact;
@@ -112,6 +113,7 @@ fn follow(step: &mut Step<'_>, account: AccountId, blocked: bool) -> Done {
     step.tx
         .prepare_cached("UPDATE contact SET blocked = ?2 WHERE account = ?1")?
         .execute(params![account.as_bytes(), blocked])?;
+    share::changed(step.tx)?;
     let conversation = ConversationId::direct(step.me()?.sender.account, account);
     step.event(Event::ConversationChanged { conversation });
     match conversation::find(step.tx, conversation)?.filter(|row| row.created && !blocked) {

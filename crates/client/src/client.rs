@@ -6,6 +6,7 @@
 //! database.
 
 use crate::account;
+use crate::address_book;
 use crate::archive::{import, send};
 use crate::backup;
 use crate::block;
@@ -304,10 +305,12 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
         Purpose::Import(ask) => import::answered(step, ask, answer),
         Purpose::History(ask) => send::answered(step, ask, answer),
         Purpose::Privacy { reply, wanted } => presence::privacy::answered(step, reply, wanted, answer),
-        Purpose::SetPrivacy { reply, last_seen, read_receipts } => {
-            presence::privacy::was_set(step, reply, last_seen, read_receipts, answer)
+        Purpose::SetPrivacy { reply, wanted, privacy } => {
+            presence::privacy::was_set(step, reply, wanted, privacy, answer)
         }
+        Purpose::ShareContacts(ask) => address_book::share::answered(step, ask, answer),
         Purpose::Presence { reply } => presence::privacy::presence_answered(step, reply, answer),
+        Purpose::FindContacts { reply, phones } => address_book::find::found(step, reply, &phones, answer),
         Purpose::Lookups { phones } => {
             let ready = contact::looked_up_many(step, &phones, answer)?;
             ready.into_iter().try_for_each(|(id, command)| perform(step, id, command))
@@ -363,6 +366,7 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         (Kind::Credential, _) => keys::upload_credential(step),
         (Kind::Packages, _) => keys::upload_packages(step, job),
         (Kind::Blocks, _) => block::ask(step),
+        (Kind::Contacts, _) => address_book::share::run(step),
         (Kind::Backup, _) => backup::run::run(step),
         (Kind::Import, _) => import::run(step),
         (Kind::SendHistory, _) => send::run(step, &job.subject),

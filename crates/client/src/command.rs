@@ -33,6 +33,15 @@ pub struct FileHead {
     pub manifest: Payload,
 }
 
+/// Somebody for one's address book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct NewContact {
+    /// E.164.
+    pub phone: String,
+    pub name: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -373,12 +382,42 @@ pub enum Command {
     Presence {
         who: Peer,
     },
+    /// Puts people into one's address book, or gives them other names; all of them or none. → `Reply::ContactsAdded`
+    AddContacts {
+        contacts: Vec<NewContact>,
+    },
+    /// Takes a number out of it. → `Reply::Done`
+    RemoveContact {
+        phone: String,
+    },
+    /// The address book, by name. → `Reply::Contacts`
+    Contacts,
+    /// As `Contacts`, after the server was asked about those of whom it is not known whether they are here. What was found
+    /// before an error stays: `rate_limited` says when to go on.
+    FindContacts,
+    /// Reads a vCard file, and does nothing else: show it, then `AddContacts`. → `Reply::Vcard`
+    ReadVcard {
+        #[cfg_attr(test, ts(type = "string"))]
+        file: Payload,
+    },
     /// What one shares of oneself, and so sees of others. → `Reply::Privacy`
     Privacy,
     /// What is absent stays as it is. → `Reply::Privacy`
     SetPrivacy {
         last_seen: Option<Audience>,
         read_receipts: Option<bool>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        find_me: Option<Audience>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        add_me: Option<Audience>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        picture: Option<Audience>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        about: Option<Audience>,
     },
 
     /// → `Reply::Status`
@@ -498,12 +537,28 @@ pub enum Reply {
         #[cfg_attr(test, ts(type = "string | null"))]
         picture: Option<Payload>,
     },
+    /// Contacts are the people of the address book, without those who are blocked.
     Privacy {
         /// Online and last seen.
         last_seen: Audience,
         /// Whether others see what one has read.
         read_receipts: bool,
+        /// Who finds one by number.
+        find_me: Audience,
+        /// Who may add one to groups; the others need a link, or one's asking.
+        add_me: Audience,
+        /// Who gets to see one's picture. With `Contacts` it goes to no group.
+        picture: Audience,
+        /// The same of the line about oneself.
+        about: Audience,
     },
+    ContactsAdded {
+        added: u64,
+        /// Were there under another name.
+        renamed: u64,
+    },
+    Contacts(Vec<view::Contact>),
+    Vcard(view::Vcard),
     JoinRequests(Vec<view::JoinRequest>),
     MessageInfo(view::MessageInfo),
     Status(view::Status),

@@ -5,6 +5,7 @@
 //! * The first identity key that is seen of an account is pinned (trust on first use). When another one shows up, the
 //!   person is told in the conversation, a former comparison of safety numbers is void, and the new key is pinned.
 
+use crate::address_book;
 use crate::command::{Command, Peer, Reply};
 use crate::conversation;
 use crate::error::ClientError;
@@ -60,7 +61,7 @@ pub(crate) fn ensure(tx: &Connection, account: AccountId) -> Done {
     Ok(())
 }
 
-fn with_phone(tx: &Connection, phone: &str) -> rusqlite::Result<Option<AccountId>> {
+pub(crate) fn with_phone(tx: &Connection, phone: &str) -> rusqlite::Result<Option<AccountId>> {
     tx.prepare_cached("SELECT account FROM contact WHERE phone = ?1")?
         .query_row([phone], |row| Ok(AccountId::from_bytes(row.get(0)?)))
         .optional()
@@ -73,7 +74,7 @@ pub(crate) fn set_phone(tx: &Connection, account: AccountId, phone: &str) -> Don
         .execute(params![phone, account.as_bytes()])?;
     tx.prepare_cached("UPDATE contact SET phone = ?2, claimed_phone = NULL WHERE account = ?1")?
         .execute(params![account.as_bytes(), phone])?;
-    Ok(())
+    if address_book::name_of_phone(tx, phone)?.is_some() { address_book::share::changed(tx) } else { Ok(()) }
 }
 
 /// Whom a command is about.

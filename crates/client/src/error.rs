@@ -1,6 +1,8 @@
 //! Why a command failed, and what to do next.
 
+use crate::view::Person;
 use serde::{Deserialize, Serialize};
+use tidings_proto::id::ConversationId;
 use tidings_proto::problem::Code;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum ClientError {
     NotAllowed { why: String },
     #[error("the message is too long: {bytes} bytes, at most {max}")]
     TooLong { bytes: usize, max: usize },
+    /// The rest is done. Make an invite link (`Command::CreateInvite`) and send it to them.
+    #[error("{} cannot be added by you: send an invite link instead", names(.who))]
+    InviteNeeded { conversation: ConversationId, who: Vec<Person> },
     /// The server could not be reached: try again when there is a network.
     #[error("the server cannot be reached")]
     Offline,
@@ -33,4 +38,8 @@ pub enum ClientError {
     /// The database failed; nothing of this command took effect.
     #[error("the local database failed: {detail}")]
     Database { detail: String },
+}
+
+fn names(people: &[Person]) -> String {
+    people.iter().map(|person| person.title.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -41,6 +41,8 @@ pub enum Event {
     PresenceChanged {
         account: AccountId,
     },
+    /// The address book changed, or who of it is here; names may be others everywhere.
+    ContactsChanged,
     /// Somebody asks an admin of a group to be let in.
     JoinRequested {
         conversation: ConversationId,

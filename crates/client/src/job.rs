@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Packages,
     /// block.rs: ask for the list. Subject: empty.
     Blocks,
+    /// address_book/share.rs: tell the server who one's contacts are, if it has to know. Subject: empty.
+    Contacts,
     /// backup/run.rs: make the account's backup. Subject: empty.
     Backup,
     /// archive/import.rs: take over an archive. Subject: empty.
@@ -43,6 +45,7 @@ impl Kind {
             Self::Credential => "credential",
             Self::Packages => "packages",
             Self::Blocks => "blocks",
+            Self::Contacts => "contacts",
             Self::Backup => "backup",
             Self::Import => "import",
             Self::SendHistory => "send_history",
@@ -61,6 +64,7 @@ impl Kind {
             Self::Credential,
             Self::Packages,
             Self::Blocks,
+            Self::Contacts,
             Self::Backup,
             Self::Import,
             Self::SendHistory,

@@ -3,6 +3,7 @@
 //! Packages are made, stored and put into a job in one transaction; the upload is repeated until it is answered. They
 //! are counted once in a while and after each use, filled up when few are left, and all renewed before they get old.
 
+use crate::address_book::share;
 use crate::block;
 use crate::command::Reply;
 use crate::http::{self, Answer};
@@ -50,6 +51,7 @@ pub(crate) fn credential_answered(step: &mut Step<'_>, answer: Answer) -> Done {
     match answer {
         Ok(_) => {
             job::done(step.tx, job::Kind::Credential, &[])?;
+            share::want(step)?;
             block::want_list(step)
         }
         Err(failure) => {

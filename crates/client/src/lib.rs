@@ -21,10 +21,11 @@
 //!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `link`: becoming one
 //!   of an account's devices. `device`: all of them. `compose`, `outbox`:
 //!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
-//!   people. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `profile`: how people present themselves. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
+//!   people. `address_book`: the names that one gives them. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `profile`: how people present themselves. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
 
 mod account;
+pub mod address_book;
 mod archive;
 mod backup;
 mod block;

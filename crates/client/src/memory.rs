@@ -1,6 +1,7 @@
 //! All state that is not in the database, on one page. Losing it costs a new connection and nothing else: every room
 //! rebuilds its part from the tables.
 
+use crate::address_book::share;
 use crate::archive::{import, send};
 use crate::backup;
 use crate::command::Command;
@@ -13,7 +14,7 @@ use crate::presence::Screen;
 use crate::presence::privacy::Wanted;
 use std::collections::{BTreeMap, VecDeque};
 use tidings_proto::entry::Sender;
-use tidings_proto::http::{Audience, ClaimedPackage};
+use tidings_proto::http::{ClaimedPackage, Privacy};
 use tidings_proto::id::{AccountId, BlobId, ConversationId, DeviceId, LogId, MessageId};
 
 #[derive(Default)]
@@ -231,11 +232,17 @@ pub(crate) enum Purpose {
     },
     SetPrivacy {
         reply: CallId,
-        last_seen: Audience,
-        read_receipts: bool,
+        wanted: Wanted,
+        privacy: Privacy,
     },
+    ShareContacts(share::Ask),
     Presence {
         reply: CallId,
+    },
+    /// Who of the address book is here? Then go on with the next ones.
+    FindContacts {
+        reply: CallId,
+        phones: Vec<String>,
     },
     /// Whose numbers are they? Then go on with the commands that wait for them.
     Lookups {
@@ -285,6 +292,8 @@ pub(crate) struct Groups {
     pub claims: BTreeMap<ConversationId, Claims>,
     /// People whom an intent cannot add, for they have no device.
     pub left_out: BTreeMap<i64, Vec<AccountId>>,
+    /// People whom an intent cannot add, for they do not allow it.
+    pub invite_needed: BTreeMap<i64, Vec<AccountId>>,
     /// Numbers that a command named and nobody has.
     pub unknown: BTreeMap<CallId, Vec<String>>,
     /// Who waits to come in by a link.

@@ -373,6 +373,6 @@ pub(crate) fn queue_profile(step: &mut Step<'_>, row: &Row) -> Done {
         return Ok(());
     }
     let message = step.fresh_id();
-    queue(step, row.conversation, message, &profile::content(step)?, None)?;
+    queue(step, row.conversation, message, &profile::content(step, row)?, None)?;
     conversation::set_profile_told(step.tx, row.conversation, true)
 }

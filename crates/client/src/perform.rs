@@ -1,6 +1,7 @@
 //! Every command finds its room here.
 
 use crate::account;
+use crate::address_book;
 use crate::backup;
 use crate::block;
 use crate::chat_state;
@@ -63,9 +64,21 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
             Ok(Some(Reply::Done))
         }
         Command::Privacy => presence::privacy::ask(step, id, Wanted::default()).map(|()| None),
-        Command::SetPrivacy { last_seen, read_receipts } => {
-            presence::privacy::ask(step, id, Wanted { last_seen, read_receipts }).map(|()| None)
+        Command::SetPrivacy { last_seen, read_receipts, find_me, add_me, picture, about } => {
+            let wanted = Wanted { last_seen, read_receipts, find_me, add_me, picture, about };
+            presence::privacy::ask(step, id, wanted).map(|()| None)
         }
+        Command::AddContacts { contacts } => address_book::add(step, &contacts).map(Some),
+        Command::RemoveContact { phone } => address_book::remove(step, &phone).map(Some),
+        Command::Contacts => {
+            step.me()?;
+            Ok(Some(Reply::Contacts(view::contact::list(step)?)))
+        }
+        Command::FindContacts => address_book::find::find(step, id),
+        Command::ReadVcard { file } => match address_book::vcard::read(file.as_slice()) {
+            Ok(file) => Ok(Some(Reply::Vcard(file))),
+            Err(error) => Err(ClientError::NotAllowed { why: error.to_string() }.into()),
+        },
         Command::MessagesAround { message, limit } => {
             Ok(Some(Reply::Messages(view::message::around(step, message, limit)?)))
         }
@@ -192,6 +205,11 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::Conversations
         | Command::Message { .. }
         | Command::MessageInfo { .. }
+        | Command::AddContacts { .. }
+        | Command::RemoveContact { .. }
+        | Command::Contacts
+        | Command::FindContacts
+        | Command::ReadVcard { .. }
         | Command::Privacy
         | Command::SetPrivacy { .. }
         | Command::MessagesAround { .. }

@@ -2,11 +2,13 @@
 //! in messages, for the server must not know it. One's own stands in one's own row of `contact`, and reaches one's other
 //! devices through the self chat.
 
+use crate::address_book;
+use crate::chat_state::{self, Shown};
 use crate::command::Reply;
 use crate::compose::With;
 use crate::contact;
 use crate::content::{self, ABOUT_MAX_BYTES, Content, NAME_MAX_BYTES, PICTURE_MAX_BYTES};
-use crate::conversation;
+use crate::conversation::{self, Row};
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::group;
@@ -16,6 +18,7 @@ use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 use tidings_proto::entry::ConversationKind;
+use tidings_proto::http::Audience;
 use tidings_proto::id::{AccountId, ConversationId};
 use tidings_proto::payload::Payload;
 
@@ -57,11 +60,41 @@ fn mine(step: &Step<'_>) -> Result<Profile, Stop> {
     Ok(profile)
 }
 
-/// What goes out.
-pub(crate) fn content(step: &Step<'_>) -> Result<Content, Stop> {
+/// What goes out, to those who get to see it.
+pub(crate) fn content(step: &Step<'_>, to: &Row) -> Result<Content, Stop> {
     let phone = Some(step.me()?.phone.clone()).filter(|phone| !phone.is_empty());
     let Profile { name, about, picture } = mine(step)?;
+    let about = if is_for(step, Shown::About, to)? { about } else { None };
+    let picture = if is_for(step, Shown::Picture, to)? { picture } else { None };
     Ok(Content::Profile { phone, name: name.filter(|name| !name.is_empty()), about, picture })
+}
+
+/// A group is for everyone: whoever is in it, or comes, would see it too.
+fn is_for(step: &Step<'_>, what: Shown, to: &Row) -> Result<bool, Stop> {
+    Ok(match (chat_state::shown_to(step, what)?, to.kind, to.account) {
+        (Audience::Everyone, ..) | (_, ConversationKind::SelfChat, _) => true,
+        (Audience::Contacts, ConversationKind::Direct, Some(account)) => address_book::has(step.tx, account)?,
+        _ => false,
+    })
+}
+
+/// Who gets to see a part of it from now on; who had it and may not any more is told that it is gone.
+pub(crate) fn show_to(step: &mut Step<'_>, changes: &[(Shown, Audience)]) -> Done {
+    let own = ConversationId::self_chat(step.me()?.sender.account);
+    let mut changed = false;
+    for (what, to) in changes {
+        if chat_state::shown_to(step, *what)? != *to {
+            chat_state::set(step, own, &chat_state::Setting::Show { what: *what, to: *to })?;
+            changed = true;
+        }
+    }
+    if changed { tell(step, true) } else { Ok(()) }
+}
+
+/// Whether there is something that contacts get to see and others do not.
+pub(crate) fn is_for_contacts(step: &Step<'_>) -> Result<bool, Stop> {
+    Ok(chat_state::shown_to(step, Shown::Picture)? == Audience::Contacts
+        || chat_state::shown_to(step, Shown::About)? == Audience::Contacts)
 }
 
 pub(crate) fn own(step: &Step<'_>) -> Result<Reply, Stop> {
@@ -87,12 +120,20 @@ pub(crate) fn set(
         profile.picture = checked_picture(picture)?;
     }
     put(step.tx, step.me()?.sender.account, &profile)?;
+    tell(step, false)?;
+    Ok(Reply::Done)
+}
+
+/// To whom it was told before. `wide`: also where another device of one's own may have done so, since something was said there.
+fn tell(step: &mut Step<'_>, wide: bool) -> Done {
     let told: Vec<ConversationId> = step
         .tx
         .prepare_cached(
-            "SELECT conversation FROM conversation WHERE (profile_told = 1 OR kind = 2) AND created = 1 AND standing = 0",
+            "SELECT c.conversation FROM conversation c WHERE c.created = 1 AND c.standing = 0
+             AND (c.profile_told = 1 OR c.kind = 2
+                 OR (?1 AND EXISTS (SELECT 1 FROM message m WHERE m.conversation = c.conversation AND m.own = 1)))",
         )?
-        .query_map([], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
+        .query_map([wide], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
         .collect::<Result<_, _>>()?;
     for conversation in told {
         if conversation::is_blocked(step.tx, conversation)? {
@@ -100,10 +141,11 @@ pub(crate) fn set(
             conversation::set_profile_told(step.tx, conversation, false)?;
             continue;
         }
+        let Some(row) = conversation::find(step.tx, conversation)? else { continue };
         let message = step.fresh_id();
-        outbox::queue(step, conversation, message, &content(step)?, None)?;
+        outbox::queue(step, conversation, message, &content(step, &row)?, None)?;
     }
-    Ok(Reply::Done)
+    Ok(())
 }
 
 /// Somebody told theirs, and claims a number. In the self chat it is one's own, from another device.

@@ -17,6 +17,9 @@ pub(crate) enum Setting {
     /// When the server's stock of key packages was counted, and when it was renewed.
     KeysCheckedMs,
     KeysRenewedMs,
+    /// address_book/share.rs: whether the server has to know one's contacts, and a hash of what it was told.
+    ContactsShared,
+    ContactsUploaded,
     /// backup/restore.rs: a login that has no keys yet.
     SignedIn,
 }
@@ -32,6 +35,8 @@ impl Setting {
             Self::InboxCursor => "inbox_cursor",
             Self::KeysCheckedMs => "keys_checked_ms",
             Self::KeysRenewedMs => "keys_renewed_ms",
+            Self::ContactsShared => "contacts_shared",
+            Self::ContactsUploaded => "contacts_uploaded",
             Self::SignedIn => "signed_in",
         }
     }

@@ -252,6 +252,9 @@ pub struct Refused {
     pub epoch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<u64>,
+    /// With `invite_needed`: who.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountId>,
 }
 
 #[cfg(test)]
@@ -347,6 +350,7 @@ mod tests {
                 retry_after_ms: None,
                 epoch: Some(2),
                 head: Some(43),
+                accounts: Vec::new(),
             }),
             ServerFrame::Receipts { conversation, watermarks: vec![watermark] },
             ServerFrame::Presence(Presence {

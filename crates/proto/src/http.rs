@@ -272,12 +272,24 @@ bodies! {
         pub watermarks: Vec<Watermark>,
     }
 
-    /// `GET` and `PUT /v1/me/privacy`. Reciprocal: what one does not share one does not see of others.
+    /// `GET` and `PUT /v1/me/privacy`. The first two are reciprocal: what one does not share one does not see of others.
     pub struct Privacy {
         /// Online and last seen.
         pub last_seen: Audience,
         /// Whether others see what one has read.
         pub read_receipts: bool,
+        /// Who finds the account by its number.
+        #[serde(default)]
+        pub find_me: Audience,
+        /// Who may add the account to groups. By a link, or having asked, one comes in whatever this says.
+        #[serde(default)]
+        pub add_me: Audience,
+    }
+
+    /// `PUT /v1/me/contacts`: 204. Who is meant by [`Audience::Contacts`]; empty deletes the list.
+    pub struct PutContacts {
+        /// At most [`crate::limit::CONTACTS_MAX`].
+        pub accounts: Vec<AccountId>,
     }
 
     /// `GET /v1/conversations/{id}/group-info`: for an external commit. With `?commit=` (message id): as of that commit,
@@ -365,7 +377,7 @@ bodies! {
 pub enum Audience {
     #[default]
     Everyone,
-    /// People with whom one has a direct conversation and whom one does not block.
+    /// Those whom one has uploaded, [`PutContacts`].
     Contacts,
     Nobody,
 }

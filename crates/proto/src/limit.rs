@@ -67,6 +67,8 @@ pub const WATCHES_MAX: usize = 64;
 /// A message's own life, in seconds: what a disappearing timer may say.
 pub const TIMER_MIN_S: u64 = 30;
 pub const TIMER_MAX_S: u64 = 90 * 24 * 60 * 60;
+/// Numbers in a person's address book.
+pub const CONTACTS_MAX: usize = 10_000;
 /// People that one account blocks.
 pub const BLOCKS_MAX: usize = 1_000;
 /// The code that proves a phone number.

@@ -3,6 +3,7 @@
 //! Each code says what to do next: [`Code::next`]. Servers map their own errors to a code in one place; clients decide
 //! by the code alone and show `detail` to people.
 
+use crate::id::AccountId;
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -70,6 +71,8 @@ codes! {
     GroupFull = "group_full", 409, Tell;
     /// Somebody left: a commit has to take their devices out before anything else is sent.
     CommitFirst = "commit_first", 409, Sync;
+    /// Somebody does not let this account add them to a group (`accounts` says who): send them an invite link.
+    InviteNeeded = "invite_needed", 403, Tell;
     /// An admin has to approve it: ask to be let in.
     ApprovalNeeded = "approval_needed", 403, Tell;
     /// The conversation's epoch is another one: read the log, re-encrypt, send again under the same message id.
@@ -127,6 +130,9 @@ pub struct Problem {
     pub epoch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<u64>,
+    /// With `invite_needed`: who.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountId>,
     /// RFC 6749 section 5.2, on the token endpoint only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -143,6 +149,7 @@ impl Problem {
             retry_after_ms: None,
             epoch: None,
             head: None,
+            accounts: Vec::new(),
             error: None,
         }
     }

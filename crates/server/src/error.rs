@@ -6,6 +6,7 @@
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tidings_proto::id::AccountId;
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::{CommitError, StoreError};
 
@@ -19,13 +20,15 @@ pub struct Error {
     /// With `stale_epoch` and `exists`.
     pub epoch: Option<u64>,
     pub head: Option<u64>,
+    /// With `invite_needed`.
+    pub accounts: Vec<AccountId>,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), retry_after_ms: None, epoch: None, head: None }
+        Self { code, detail: detail.into(), retry_after_ms: None, epoch: None, head: None, accounts: Vec::new() }
     }
 
     pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Self {
@@ -37,6 +40,12 @@ impl Error {
     pub fn at(mut self, epoch: u64, head: u64) -> Self {
         self.epoch = Some(epoch);
         self.head = Some(head);
+        self
+    }
+
+    /// Whom it is about.
+    pub fn about(mut self, accounts: Vec<AccountId>) -> Self {
+        self.accounts = accounts;
         self
     }
 
@@ -83,6 +92,7 @@ impl From<Error> for Problem {
         problem.retry_after_ms = error.retry_after_ms;
         problem.epoch = error.epoch;
         problem.head = error.head;
+        problem.accounts = error.accounts;
         problem
     }
 }

@@ -40,6 +40,9 @@ pub enum Table {
     /// Rewritten by each lookup; expires.
     LookupUse = 70,
 
+    /// Whom an account counts as its contacts, as far as it said so (`sharing`). Partition: account id. Row: empty. Value:
+    /// account ids. Written while something is shared with contacts only, deleted after.
+    Contacts = 71,
     /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
     Code = 16,
     /// Devices that wait to be linked. Partition: link id. Row: empty. Written when a new device opens the place, when an old
@@ -128,7 +131,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 29] = [
+    pub const ALL: [Table; 30] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -138,6 +141,7 @@ impl Table {
         Table::Membership,
         Table::Block,
         Table::Sharing,
+        Table::Contacts,
         Table::DeviceOwner,
         Table::Phone,
         Table::Code,
@@ -164,7 +168,9 @@ impl Table {
         match self {
             Table::Entry | Table::Sent | Table::Head => Family::Log,
             Table::Bucket => Family::Bucket,
-            Table::Account | Table::Device | Table::Membership | Table::Block | Table::Sharing => Family::Account,
+            Table::Account | Table::Device | Table::Membership | Table::Block | Table::Sharing | Table::Contacts => {
+                Family::Account
+            }
             Table::DeviceOwner => Family::DeviceOwner,
             Table::Phone | Table::Code => Family::Phone,
             Table::Link => Family::Link,
@@ -206,6 +212,7 @@ impl Table {
             Table::Membership => "membership",
             Table::Block => "block",
             Table::Sharing => "sharing",
+            Table::Contacts => "contacts",
             Table::DeviceOwner => "device_owner",
             Table::Phone => "phone",
             Table::Code => "code",

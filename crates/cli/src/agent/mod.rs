@@ -2,10 +2,11 @@
 //! the keys; the server never sees plain text.
 //!
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
-//! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`],
+//! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`], [`contacts`],
 //!   [`status`], [`kept`],
 //!   [`presence`], [`say`], [`search`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
+mod contacts;
 mod conversations;
 mod events;
 mod groups;
@@ -124,6 +125,7 @@ fn api() -> OpenApiRouter<Arc<Agent>> {
         .merge(groups::routes())
         .merge(profile::routes())
         .merge(people::routes())
+        .merge(contacts::routes())
         .merge(events::routes())
         .merge(status::routes())
 }

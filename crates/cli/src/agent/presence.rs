@@ -33,6 +33,14 @@ struct Privacy {
     last_seen: &'static str,
     /// Whether others see what this account has read.
     read_receipts: bool,
+    /// Who finds this account by its number.
+    find_me: &'static str,
+    /// Who may add it to groups.
+    add_me: &'static str,
+    /// Who gets to see its picture,
+    picture: &'static str,
+    /// and its line about itself.
+    about: &'static str,
 }
 
 /// What is absent stays as it is.
@@ -42,6 +50,14 @@ struct SetPrivacy {
     #[schema(value_type = Option<String>)]
     last_seen: Option<Audience>,
     read_receipts: Option<bool>,
+    #[schema(value_type = Option<String>)]
+    find_me: Option<Audience>,
+    #[schema(value_type = Option<String>)]
+    add_me: Option<Audience>,
+    #[schema(value_type = Option<String>)]
+    picture: Option<Audience>,
+    #[schema(value_type = Option<String>)]
+    about: Option<Audience>,
 }
 
 /// Whether somebody is online, and when they last were, as far as they share it.
@@ -61,7 +77,7 @@ async fn show(
     }
 }
 
-/// What this account shares of itself, and so sees of others.
+/// What this account shares of itself and so sees of others, who finds it, and who may add it to groups.
 #[utoipa::path(get, path = "/v1/privacy", tag = "people",
     responses((status = 200, body = Privacy), (status = "default", body = Problem)))]
 async fn privacy(State(agent): State<Arc<Agent>>) -> Result<Json<Privacy>> {
@@ -75,14 +91,16 @@ async fn set_privacy(
     State(agent): State<Arc<Agent>>,
     body: std::result::Result<Json<SetPrivacy>, JsonRejection>,
 ) -> Result<Json<Privacy>> {
-    let Json(SetPrivacy { last_seen, read_receipts }) = body?;
-    ask(&agent, Command::SetPrivacy { last_seen, read_receipts }).await
+    let Json(SetPrivacy { last_seen, read_receipts, find_me, add_me, picture, about }) = body?;
+    ask(&agent, Command::SetPrivacy { last_seen, read_receipts, find_me, add_me, picture, about }).await
 }
 
 async fn ask(agent: &Agent, command: Command) -> Result<Json<Privacy>> {
     match agent.handle.ask(command).await?? {
-        Reply::Privacy { last_seen, read_receipts } => {
-            Ok(Json(Privacy { last_seen: presence::audience(last_seen), read_receipts }))
+        Reply::Privacy { last_seen, read_receipts, find_me, add_me, picture, about } => {
+            let [last_seen, find_me, add_me, picture, about] =
+                [last_seen, find_me, add_me, picture, about].map(presence::audience);
+            Ok(Json(Privacy { last_seen, read_receipts, find_me, add_me, picture, about }))
         }
         other => Err(crate::command::unexpected(&other).into()),
     }

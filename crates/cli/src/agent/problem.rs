@@ -16,7 +16,7 @@ pub struct Problem {
     pub detail: String,
     /// For programs: one of the agent's own (`bad_request`, `unauthorized`, `wrong_host`, `wrong_origin`, `not_found`,
     /// `method_not_allowed`, `not_logged_in`, `no_such_person`, `no_such_conversation`, `no_such_message`,
-    /// `no_such_invite`, `timeout`, `not_allowed`, `too_long`, `not_sent`, `offline`, `database`, `closed`, `overloaded`), or a code of the server.
+    /// `no_such_invite`, `timeout`, `not_allowed`, `invite_needed`, `too_long`, `not_sent`, `offline`, `database`, `closed`, `overloaded`), or a code of the server.
     pub code: String,
     /// Waiting for so long may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +64,7 @@ impl From<ClientError> for Problem {
             ClientError::NoSuchMessage => (404, "no_such_message"),
             ClientError::NotAllowed { .. } => (403, "not_allowed"),
             ClientError::TooLong { .. } => (413, "too_long"),
+            ClientError::InviteNeeded { .. } => (403, "invite_needed"),
             ClientError::Offline => (503, "offline"),
             ClientError::Refused { code, .. } => (code.status(), code.as_str()),
             ClientError::Database { .. } => (500, "database"),

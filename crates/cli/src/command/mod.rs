@@ -5,6 +5,7 @@ pub mod archive;
 pub mod backup;
 pub mod block;
 pub mod chat;
+pub mod contacts;
 pub mod delete;
 pub mod devices;
 pub mod draft;

@@ -1,5 +1,6 @@
 //! How things look: harmless text, times, messages as lines, and the plain JSON that programs read.
 
+pub mod contact;
 pub mod group;
 pub mod info;
 pub mod line;

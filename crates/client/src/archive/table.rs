@@ -34,6 +34,7 @@ pub(crate) enum Rule {
 /// About people, chats and settings.
 pub(crate) const STATE: &[Table] = &[
     Table { name: "contact", key: &["account"], skip: &[], rule: Rule::Contact },
+    Table { name: "address_book", key: &["phone"], skip: &[], rule: Rule::Newest(&["stamp_ms", "stamp_device"]) },
     Table {
         name: "conversation",
         key: &["conversation"],

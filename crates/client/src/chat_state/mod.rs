@@ -18,6 +18,7 @@ use crate::view::FOR_EVER_MS;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use tidings_proto::http::Audience;
 use tidings_proto::id::{ConversationId, DeviceId, MessageId};
 
 /// The serialized names are for ever: they are in messages and archives.
@@ -45,6 +46,19 @@ pub(crate) enum Setting {
     Draft {
         text: String,
     },
+    /// Of the self chat: who gets to see a part of one's profile.
+    Show {
+        what: Shown,
+        to: Audience,
+    },
+}
+
+/// A part of one's profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shown {
+    Picture,
+    About,
 }
 
 /// `chat_state.part`. The numbers are stored.
@@ -57,6 +71,8 @@ pub(crate) enum Part {
     Pin = 3,
     Unread = 4,
     Draft = 5,
+    ShowPicture = 6,
+    ShowAbout = 7,
 }
 
 /// When and on which device something was said.
@@ -86,6 +102,7 @@ impl Setting {
             Self::Pin { .. } => Part::Pin,
             Self::Unread { .. } => Part::Unread,
             Self::Draft { .. } => Part::Draft,
+            Self::Show { what, .. } => what.part(),
         }
     }
 
@@ -106,6 +123,9 @@ impl Setting {
             Self::Pin { at_ms } => number(*at_ms),
             Self::Draft { text } if text.is_empty() => Value::Null,
             Self::Draft { text } => Value::Text(text.clone()),
+            Self::Show { to: Audience::Everyone, .. } => Value::Null,
+            Self::Show { to: Audience::Contacts, .. } => Value::Integer(1),
+            Self::Show { to: Audience::Nobody, .. } => Value::Integer(2),
         }
     }
 
@@ -127,9 +147,38 @@ impl Setting {
                     _ => String::new(),
                 },
             },
+            (6, _) => Self::Show { what: Shown::Picture, to: audience(number) },
+            (7, _) => Self::Show { what: Shown::About, to: audience(number) },
             _ => return None,
         })
     }
+}
+
+impl Shown {
+    fn part(self) -> Part {
+        match self {
+            Self::Picture => Part::ShowPicture,
+            Self::About => Part::ShowAbout,
+        }
+    }
+}
+
+/// What is not known is for nobody.
+fn audience(number: Option<u64>) -> Audience {
+    match number {
+        None => Audience::Everyone,
+        Some(1) => Audience::Contacts,
+        Some(_) => Audience::Nobody,
+    }
+}
+
+/// Who gets to see a part of one's profile.
+pub(crate) fn shown_to(step: &Step<'_>, what: Shown) -> Result<Audience, Stop> {
+    let own = ConversationId::self_chat(step.me()?.sender.account);
+    Ok(match value_of(step.tx, own, what.part())? {
+        Some(Value::Integer(number)) => audience(Some(number.cast_unsigned())),
+        _ => Audience::Everyone,
+    })
 }
 
 /// A change that is made on this device, now.
@@ -226,7 +275,7 @@ pub(crate) fn of(step: &Step<'_>, conversation: ConversationId) -> Result<Kept, 
     let mut kept = Kept::default();
     for setting in rows.into_iter().flatten() {
         match setting {
-            Setting::Star { .. } => {}
+            Setting::Star { .. } | Setting::Show { .. } => {}
             Setting::Mute { until_ms } => kept.muted_until_ms = until_ms.filter(|until_ms| *until_ms > step.now_ms),
             Setting::Archive { known } => kept.archived = known.is_some(),
             Setting::Pin { at_ms } => kept.pinned = at_ms.is_some(),

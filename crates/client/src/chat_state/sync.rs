@@ -6,6 +6,7 @@
 //! typing. The list of blocks is at the server; its change is only announced.
 
 use super::{Setting, Stamp, apply};
+use crate::address_book;
 use crate::block;
 use crate::content;
 use crate::device;
@@ -30,6 +31,12 @@ pub(crate) enum Said {
     },
     /// Look at the server's list.
     Blocks,
+    /// Look at the server's privacy settings.
+    Privacy,
+    /// Names in the address book.
+    Contacts {
+        contacts: Vec<address_book::Entry>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,6 +100,8 @@ pub(crate) fn heard(
                 apply(step, conversation, &setting, stamp)?;
             }
             Some(Said::Blocks) => block::want_list(step)?,
+            Some(Said::Privacy) => address_book::share::want(step)?,
+            Some(Said::Contacts { contacts }) => address_book::heard(step, &contacts)?,
             None => {}
         }
     }
@@ -114,6 +123,14 @@ mod tests {
                 stamp: Stamp { ms: 7, device: DeviceId::from_bytes([3; 16]) },
             },
             Said::Blocks,
+            Said::Privacy,
+            Said::Contacts {
+                contacts: vec![address_book::Entry {
+                    phone: "+31612345678".into(),
+                    name: Some("Ann".into()),
+                    stamp: Stamp { ms: 7, device: DeviceId::from_bytes([3; 16]) },
+                }],
+            },
         ];
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let lines: Vec<String> = said.iter().map(|said| hex(&encode(id, said))).collect();

@@ -6,6 +6,7 @@ use crate::error::ClientError;
 use crate::io::CallId;
 use crate::job::{self, Kind};
 use crate::step::{Done, Step, Stop};
+use crate::view::notice;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use tidings_proto::group::{Invite, InviteKey, Who};
@@ -108,6 +109,23 @@ pub(crate) fn set_commit(tx: &Connection, id: i64, commit: MessageId) -> Done {
     Ok(())
 }
 
+/// These people do not allow it: the rest is to be done without them. False if it is about nobody of them.
+pub(crate) fn leave_out(step: &mut Step<'_>, row: &Row, refused: &[AccountId]) -> Result<bool, Stop> {
+    let mut intent = row.intent.clone();
+    let (Intent::Create { members: who } | Intent::Add { who }) = &mut intent else { return Ok(false) };
+    let (out, rest): (Vec<AccountId>, Vec<AccountId>) = who.iter().copied().partition(|it| refused.contains(it));
+    if out.is_empty() {
+        return Ok(false);
+    }
+    *who = rest;
+    let content = serde_json::to_vec(&intent).expect("our types always serialize");
+    step.tx
+        .prepare_cached("UPDATE intent SET content = ?2, commit_id = NULL WHERE intent = ?1")?
+        .execute(params![row.id, content])?;
+    step.mem.groups.invite_needed.entry(row.id).or_default().extend(out);
+    Ok(true)
+}
+
 /// The own commit is void: what it was for is to be done again.
 pub(crate) fn uncommit(tx: &Connection, conversation: ConversationId) -> Done {
     tx.prepare_cached("UPDATE intent SET commit_id = NULL WHERE conversation = ?1")?
@@ -135,11 +153,17 @@ pub(crate) fn finish(
     if let Err(error) = &result {
         tracing::info!(%conversation, %error, "a change of a group cannot be done");
     }
+    let invite_needed = step.mem.groups.invite_needed.remove(&row.id).unwrap_or_default();
     let left_out = step.mem.groups.left_out.remove(&row.id).unwrap_or_default();
     step.mem.groups.claims.remove(&conversation);
     let Some(reply) = step.mem.groups.replies.remove(&row.id) else { return Ok(()) };
     let unknown = step.mem.groups.unknown.remove(&reply).unwrap_or_default();
     let result = match result {
+        Ok(()) if !invite_needed.is_empty() => {
+            let person = |account: &AccountId| notice::person(step.tx, *account);
+            let who = invite_needed.iter().map(person).collect::<Result<_, _>>()?;
+            Err(ClientError::InviteNeeded { conversation, who })
+        }
         Ok(()) if !left_out.is_empty() => Err(without_device(&left_out, &unknown)),
         Ok(()) if !unknown.is_empty() => Err(ClientError::NoSuchPerson { phone: unknown.join(", ") }),
         Ok(()) => Ok(reply_to(step.tx, conversation, &row.intent)?),

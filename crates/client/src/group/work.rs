@@ -398,6 +398,16 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
             step.mls()?.drop_pending(step.tx, conversation)?;
             own_commit::delete(step.tx, conversation)?;
             let rows = intent::of_commit(step.tx, conversation, refused.message_id)?;
+            if refused.code == Code::InviteNeeded {
+                let mut again = false;
+                for row in &rows {
+                    again |= intent::leave_out(step, row, &refused.accounts)?;
+                }
+                if again {
+                    intent::uncommit(step.tx, conversation)?;
+                    return want(step, conversation);
+                }
+            }
             let error = Failure::from(refused).to_client_error();
             if rows.iter().any(|row| row.intent == Intent::Readd) {
                 repair::over(step, conversation)?;

@@ -67,6 +67,7 @@ impl From<&Refused> for Failure {
         problem.retry_after_ms = refused.retry_after_ms;
         problem.epoch = refused.epoch;
         problem.head = refused.head;
+        problem.accounts = refused.accounts.clone();
         Self::Problem(Box::new(problem))
     }
 }

@@ -4,6 +4,7 @@ mod backup;
 mod block;
 mod chat_content;
 mod chat_state;
+mod contacts;
 mod devices;
 mod faults;
 mod group_faults;

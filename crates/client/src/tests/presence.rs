@@ -106,20 +106,25 @@ fn groups_and_notes_to_oneself_show_nobody_and_count_as_looking() {
     assert!(world.server.presence.watches.iter().all(|(_, viewer, _)| *viewer == world.account(1)));
 }
 
+fn set_privacy(last_seen: Option<Audience>, read_receipts: Option<bool>) -> Command {
+    Command::SetPrivacy { last_seen, read_receipts, find_me: None, add_me: None, picture: None, about: None }
+}
+
 #[test]
 fn privacy_is_shown_and_changed_at_the_server() {
     let mut world = talked();
     world.open_chat(0, 1);
-    let everything = Reply::Privacy { last_seen: Audience::Everyone, read_receipts: true };
-    assert_eq!(world.ask(0, Command::Privacy), Ok(everything));
-    let nobody = Reply::Privacy { last_seen: Audience::Nobody, read_receipts: true };
-    let hide = Command::SetPrivacy { last_seen: Some(Audience::Nobody), read_receipts: None };
-    assert_eq!(world.ask(0, hide), Ok(nobody.clone()));
+    let all = Audience::Everyone;
+    let privacy = |last_seen: Audience, read_receipts: bool| {
+        Ok(Reply::Privacy { last_seen, read_receipts, find_me: all, add_me: all, picture: all, about: all })
+    };
+    assert_eq!(world.ask(0, Command::Privacy), privacy(all, true));
+    let hide = set_privacy(Some(Audience::Nobody), None);
+    assert_eq!(world.ask(0, hide), privacy(Audience::Nobody, true));
     assert_eq!(world.presence(1), None, "what is not shared is not known");
-    assert_eq!(world.ask(0, Command::Privacy), Ok(nobody));
-    let quiet = Reply::Privacy { last_seen: Audience::Nobody, read_receipts: false };
-    let hush = Command::SetPrivacy { last_seen: None, read_receipts: Some(false) };
-    assert_eq!(world.ask(0, hush), Ok(quiet));
+    assert_eq!(world.ask(0, Command::Privacy), privacy(Audience::Nobody, true));
+    let hush = set_privacy(None, Some(false));
+    assert_eq!(world.ask(0, hush), privacy(Audience::Nobody, false));
     world.set_online(0, false);
     assert_eq!(world.ask(0, Command::Privacy), Err(ClientError::Offline));
 }

@@ -185,7 +185,8 @@ impl TestServer {
                 let matches = lookup
                     .phones
                     .into_iter()
-                    .filter_map(|phone| self.accounts.get(&phone).map(|account| Match { phone, account: *account }));
+                    .filter_map(|phone| self.accounts.get(&phone).map(|account| Match { phone, account: *account }))
+                    .filter(|found| self.lets(found.account, |it| it.find_me, self.devices[&device].account));
                 json(&Found { matches: matches.collect() })
             }
             (Method::Post, ["conversations"]) => {
@@ -215,7 +216,9 @@ impl TestServer {
                 }
                 Ok(vec![])
             }
-            (_, ["me", "privacy"]) | (_, ["accounts", _, "presence"]) => self.presence_http(device, request, path),
+            (_, ["me", "privacy" | "contacts"]) | (_, ["accounts", _, "presence"]) => {
+                self.presence_http(device, request, path)
+            }
             other => panic!("the test server knows no {other:?}"),
         }
     }
@@ -652,6 +655,7 @@ fn placed(
             retry_after_ms: problem.retry_after_ms,
             epoch: problem.epoch,
             head: problem.head,
+            accounts: problem.accounts,
         }),
     }
 }

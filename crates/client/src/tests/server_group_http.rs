@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use tidings_proto::entry::{Body, Change, Sender};
 use tidings_proto::frame::Commit;
 use tidings_proto::http::*;
-use tidings_proto::id::{ConversationId, DeviceId, LogId, MessageId};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, LogId, MessageId};
 use tidings_proto::problem::{Code, Problem};
 
 impl TestServer {
@@ -18,6 +18,21 @@ impl TestServer {
         let author = Sender { account: self.devices[&device].account, device };
         let id = LogId::from(commit.conversation);
         let now_ms = self.now_ms;
+        let mut members = self.logs[&id].members.clone();
+        if commit.change.create.is_some() {
+            members.clear();
+        }
+        let new: BTreeSet<AccountId> = commit.change.added.iter().map(|device| device.account).collect();
+        let new = new.into_iter().filter(|it| *it != author.account && !members.contains(it));
+        let unwilling: Vec<AccountId> = new.filter(|it| !self.lets(*it, |it| it.add_me, author.account)).collect();
+        if !unwilling.is_empty() && !commit.change.external {
+            if commit.change.create.is_some() {
+                self.logs.remove(&id);
+            }
+            let mut problem = Problem::new(Code::InviteNeeded, "not by you");
+            problem.accounts = unwilling;
+            return Err(Box::new(problem));
+        }
         let log = self.logs.get_mut(&id).unwrap();
         if commit.epoch != log.epoch {
             let mut problem = Problem::new(Code::StaleEpoch, "another epoch");

@@ -4,7 +4,7 @@ use super::server::{Answer, ConnectionId, TestServer, body, json};
 use crate::io::{HttpRequest, Method};
 use std::collections::{BTreeMap, BTreeSet};
 use tidings_proto::frame::{Presence, ServerFrame};
-use tidings_proto::http::{Audience, Privacy};
+use tidings_proto::http::{Audience, Privacy, PutContacts};
 use tidings_proto::id::{AccountId, DeviceId};
 
 #[derive(Clone, Default)]
@@ -14,6 +14,7 @@ pub struct TestPresence {
     pub watches: BTreeSet<(ConnectionId, AccountId, AccountId)>,
     pub last_seen_ms: BTreeMap<AccountId, u64>,
     pub privacy: BTreeMap<AccountId, Privacy>,
+    pub contacts: BTreeMap<AccountId, BTreeSet<AccountId>>,
 }
 
 impl TestServer {
@@ -54,6 +55,11 @@ impl TestServer {
         let viewer = self.devices[&device].account;
         match (request.method, path) {
             (Method::Get, ["accounts", account, "presence"]) => json(&self.present(viewer, account.parse().unwrap())),
+            (_, ["me", "contacts"]) => {
+                let put: PutContacts = body(request);
+                self.presence.contacts.insert(viewer, put.accounts.into_iter().collect());
+                Ok(vec![])
+            }
             (Method::Get, _) => json(&self.privacy(viewer)),
             _ => {
                 self.presence.privacy.insert(viewer, body(request));
@@ -63,8 +69,22 @@ impl TestServer {
         }
     }
 
+    /// Whether what `owner` allows holds for somebody else.
+    pub fn lets(&self, owner: AccountId, what: impl Fn(&Privacy) -> Audience, other: AccountId) -> bool {
+        match what(&self.privacy(owner)) {
+            Audience::Everyone => true,
+            Audience::Contacts => self.presence.contacts.get(&owner).is_some_and(|known| known.contains(&other)),
+            Audience::Nobody => false,
+        }
+    }
+
     fn privacy(&self, account: AccountId) -> Privacy {
-        let all = Privacy { last_seen: Audience::Everyone, read_receipts: true };
+        let all = Privacy {
+            last_seen: Audience::Everyone,
+            read_receipts: true,
+            find_me: Audience::Everyone,
+            add_me: Audience::Everyone,
+        };
         self.presence.privacy.get(&account).cloned().unwrap_or(all)
     }
 

@@ -1,6 +1,7 @@
 //! [`Conversation`]: the list, and how people are called in it.
 
 use super::{Conversation, message};
+use crate::address_book;
 use crate::chat_state::{self, Part};
 use crate::contact;
 use crate::conversation::{self, Row, Standing};
@@ -81,9 +82,14 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
     })
 }
 
-/// A name from the profile, else the number, else the account id.
+/// A name from one's address book, else from the profile, else the number, else the account id.
 pub(super) fn title(tx: &Connection, account: AccountId) -> Result<String, Stop> {
     let contact = contact::find(tx, account)?;
+    if let Some(phone) = contact.as_ref().and_then(|contact| contact.phone.as_deref()) {
+        if let Some(name) = address_book::name_of_phone(tx, phone)? {
+            return Ok(name);
+        }
+    }
     let known = contact.and_then(|contact| contact.name.filter(|name| !name.is_empty()).or(contact.phone));
     Ok(known.unwrap_or_else(|| account.to_string()))
 }

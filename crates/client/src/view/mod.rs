@@ -1,5 +1,6 @@
 //! Plain rows to show. Queries live beside them, one file per row.
 
+pub(crate) mod contact;
 pub(crate) mod conversation;
 mod detail;
 pub(crate) mod info;
@@ -85,7 +86,8 @@ pub struct Conversation {
     pub kind: ConversationKind,
     /// The other account of a direct conversation.
     pub account: Option<AccountId>,
-    /// What to call it: a group's name; a name from the profile, else the number, else the account id.
+    /// What to call it: a group's name; a name from one's address book, else from the profile, else the number, else the
+    /// account id.
     pub title: String,
     /// False once one has left a group or was removed: it can be read, and no more.
     pub member: bool,
@@ -124,6 +126,64 @@ pub struct Conversation {
     /// gets it.
     #[serde(default)]
     pub picture: Option<String>,
+}
+
+/// Somebody in one's address book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Contact {
+    pub phone: String,
+    /// One's own name for them.
+    pub name: String,
+    pub found: Found,
+    /// If they are here.
+    pub account: Option<AccountId>,
+    /// The direct conversation with them, whether or not it was begun; absent for one's own number.
+    pub conversation: Option<ConversationId>,
+    /// What they call themselves, and say of themselves.
+    pub profile_name: Option<String>,
+    pub about: Option<String>,
+    /// As in [`Conversation`].
+    pub picture: Option<String>,
+    pub blocked: bool,
+}
+
+/// Whether a number has an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    Here,
+    /// Nobody whom this account may find, when the server was last asked.
+    Nobody,
+    /// The server was not asked lately: [`crate::Command::FindContacts`].
+    Unknown,
+}
+
+/// What a vCard file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Vcard {
+    pub cards: Vec<Card>,
+    pub skipped: Vec<Skipped>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Card {
+    /// Where it begins, from 1.
+    pub line: u64,
+    pub name: String,
+    /// As they are written in the file: perhaps without a country code.
+    pub phones: Vec<String>,
+}
+
+/// What of a file cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Skipped {
+    pub line: u64,
+    pub why: String,
 }
 
 /// Whether somebody is there.

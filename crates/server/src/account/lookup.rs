@@ -6,18 +6,21 @@ use crate::auth::Authenticated;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::server::Server;
+use crate::sharing;
 use axum::Json;
 use axum::extract::State;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use tidings_proto::http::{Found, Lookup, Match};
+use tidings_proto::id::AccountId;
 use tidings_proto::limit::LOOKUP_PHONES_MAX;
 use tidings_proto::problem::{Code, Problem};
 use tidings_store::{Key, Table};
 
 /// Find people by number
 ///
-/// Numbers that are not valid have no account. How many one may look up is limited, per hour and per day, and how many
+/// Numbers that are not valid have no account, and neither have those of people who do not let one find them
+/// (`PUT /v1/me/privacy`). How many one may look up is limited, per hour and per day, and how many
 /// everybody together may look up per day; ask once and keep the answer.
 #[utoipa::path(
     post, path = "/v1/contacts/lookup", tag = "account", security(("access_token" = [])), request_body = Lookup,
@@ -52,5 +55,17 @@ pub async fn lookup(
             matches.push(Match { phone, account: directory::account_id(Table::Phone, &row)? });
         }
     }
-    Ok(Json(Found { matches }))
+    Ok(Json(Found { matches: findable(&server, me.account, matches).await? }))
+}
+
+/// Those who let this account find them; the others are as if they were not here.
+async fn findable(server: &Server, me: AccountId, all: Vec<Match>) -> Result<Vec<Match>> {
+    let accounts: Vec<AccountId> = all.iter().map(|found| found.account).collect();
+    let mut matches = Vec::with_capacity(all.len());
+    for (found, sharing) in all.into_iter().zip(sharing::load(&server.store, &accounts).await?) {
+        if sharing::permits(&server.store, found.account, sharing.find_me, me).await? {
+            matches.push(found);
+        }
+    }
+    Ok(matches)
 }

@@ -78,6 +78,9 @@ fn meaning(code: Code) -> &'static str {
         Code::GroupFull => "The group has as many people as it may have.",
         Code::CommitFirst => "Somebody left; a commit has to take their devices out before anything else is sent.",
         Code::ApprovalNeeded => "An admin has to let you in: ask with a join request.",
+        Code::InviteNeeded => {
+            "Somebody does not let you add them to groups; `accounts` says who. Leave them out, and send them an invite link."
+        }
         Code::StaleEpoch => {
             "The conversation's epoch moved on. Encrypt again for the new epoch under the same message id."
         }

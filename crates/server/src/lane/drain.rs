@@ -310,8 +310,8 @@ fn refuse(server: &Server, lane: &Lane, wait: Wait, message_id: MessageId, error
 
 impl Outgoing {
     pub fn refused(conversation: tidings_proto::id::ConversationId, message_id: MessageId, error: Error) -> Self {
-        let Error { code, detail, retry_after_ms, epoch, head } = error;
-        let refused = Refused { conversation, message_id, code, detail, retry_after_ms, epoch, head };
+        let Error { code, detail, retry_after_ms, epoch, head, accounts } = error;
+        let refused = Refused { conversation, message_id, code, detail, retry_after_ms, epoch, head, accounts };
         Outgoing::Frame(Box::new(ServerFrame::Refused(refused)))
     }
 }

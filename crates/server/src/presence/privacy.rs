@@ -11,17 +11,18 @@ use std::sync::Arc;
 use tidings_proto::http::Privacy;
 use tidings_proto::problem::Problem;
 
-/// What one shares with others, and so may see of them.
+/// What one shares with others and so may see of them, who finds one and who may add one to groups.
 #[utoipa::path(
     get, path = "/v1/me/privacy", tag = "presence",
     responses((status = 200, body = Privacy), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
 )]
 pub async fn get(State(server): State<Arc<Server>>, Authenticated(sender): Authenticated) -> Result<Json<Privacy>> {
-    let Sharing { last_seen, read_receipts, .. } = sharing::load_one(&server.store, sender.account).await?;
-    Ok(Json(Privacy { last_seen, read_receipts }))
+    let Sharing { last_seen, read_receipts, find_me, add_me, .. } =
+        sharing::load_one(&server.store, sender.account).await?;
+    Ok(Json(Privacy { last_seen, read_receipts, find_me, add_me }))
 }
 
-/// Changes what one shares. Whoever watches learns of it at once.
+/// Changes it. `contacts` are those of `PUT /v1/me/contacts`. Whoever watches learns of it at once.
 #[utoipa::path(
     put, path = "/v1/me/privacy", tag = "presence", request_body = Privacy,
     responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
@@ -31,13 +32,13 @@ pub async fn put(
     Authenticated(sender): Authenticated,
     Json(body): Json<Privacy>,
 ) -> Result<StatusCode> {
-    let Privacy { last_seen, read_receipts } = body;
+    let Privacy { last_seen, read_receipts, find_me, add_me } = body;
     let before = sharing::load_one(&server.store, sender.account).await?;
     let reads_since_ms = match read_receipts && !before.read_receipts {
         true => server.clock.now_ms(),
         false => before.reads_since_ms,
     };
-    let now = Sharing { last_seen, read_receipts, reads_since_ms };
+    let now = Sharing { last_seen, read_receipts, reads_since_ms, find_me, add_me };
     if before != now {
         sharing::save(&server.store, sender.account, now).await?;
         if before.last_seen != now.last_seen {

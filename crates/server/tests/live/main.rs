@@ -5,6 +5,7 @@ mod bad_input;
 mod blocks;
 mod catching_up;
 mod commits;
+mod consent;
 mod delivery;
 mod ending;
 mod failures;

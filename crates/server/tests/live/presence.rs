@@ -4,7 +4,7 @@ use crate::peer::Peer;
 use crate::world::{Person, World};
 use reqwest::Method;
 use tidings_proto::frame::{ClientFrame, Presence, ServerFrame};
-use tidings_proto::http::{Audience, Privacy};
+use tidings_proto::http::{Audience, Privacy, PutContacts};
 use tidings_proto::id::AccountId;
 use tidings_proto::limit::WATCHES_MAX;
 
@@ -25,8 +25,20 @@ async fn watch(peer: &mut Peer, account: AccountId) -> Presence {
 }
 
 async fn share(world: &World, who: &Person, last_seen: Audience) {
-    let body = serde_json::to_vec(&Privacy { last_seen, read_receipts: true }).unwrap();
+    let body = serde_json::to_vec(&Privacy {
+        last_seen,
+        read_receipts: true,
+        find_me: Audience::Everyone,
+        add_me: Audience::Everyone,
+    })
+    .unwrap();
     world.tell(who, Method::PUT, "/v1/me/privacy", Some(body)).await.unwrap();
+}
+
+/// From now on they are contacts of this person.
+async fn know(world: &World, who: &Person, contacts: &[&Person]) {
+    let body = PutContacts { accounts: contacts.iter().map(|it| it.account()).collect() };
+    world.tell(who, Method::PUT, "/v1/me/contacts", Some(serde_json::to_vec(&body).unwrap())).await.unwrap();
 }
 
 async fn shown(world: &World, to: &Person, of: &Person) -> (bool, bool) {
@@ -92,7 +104,10 @@ async fn privacy_is_reciprocal_and_takes_effect_at_once() {
     there.send(&ClientFrame::Active { on: true }).await;
     there.expect_nothing().await;
     let privacy: Privacy = world.get(&b, "/v1/me/privacy").await.unwrap();
-    assert_eq!(privacy, Privacy { last_seen: Audience::Everyone, read_receipts: true });
+    let everyone = Audience::Everyone;
+    assert_eq!(privacy, Privacy { last_seen: everyone, read_receipts: true, find_me: everyone, add_me: everyone });
+    know(&world, &b, &[&a]).await;
+    know(&world, &a, &[&b]).await;
     for (audience, to_contact, to_stranger) in
         [(Audience::Everyone, true, true), (Audience::Contacts, true, false), (Audience::Nobody, false, false)]
     {
@@ -117,6 +132,12 @@ async fn privacy_is_reciprocal_and_takes_effect_at_once() {
         Presence { account: b.account(), online: false, last_seen_ms: None }
     );
     share(&world, &b, Audience::Contacts).await;
+    assert!(told(&mut watcher, b.account()).await.online);
+    // So they do when they are no contacts any more.
+    know(&world, &b, &[&stranger]).await;
+    assert!(!told(&mut watcher, b.account()).await.online);
+    know(&world, &b, &[]).await;
+    know(&world, &b, &[&stranger, &a]).await;
     assert!(told(&mut watcher, b.account()).await.online);
     share(&world, &a, Audience::Nobody).await;
     assert!(!told(&mut watcher, b.account()).await.online);

@@ -31,7 +31,13 @@ async fn receipts(peer: &mut Peer, conversation: ConversationId, until: &[(Accou
 }
 
 async fn read_receipts(world: &World, who: &Person, read_receipts: bool) {
-    let body = serde_json::to_vec(&Privacy { last_seen: Audience::Everyone, read_receipts }).unwrap();
+    let body = serde_json::to_vec(&Privacy {
+        last_seen: Audience::Everyone,
+        read_receipts,
+        find_me: Audience::Everyone,
+        add_me: Audience::Everyone,
+    })
+    .unwrap();
     world.tell(who, Method::PUT, "/v1/me/privacy", Some(body)).await.unwrap();
 }
 

@@ -1,10 +1,11 @@
 //! Signing up, in and out.
 
-use crate::common::{Answer, TestClock, World, generous, phone};
+use crate::common::{Answer, Person, TestClock, World, generous, phone};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidings_proto::http::{Devices, Found, Me, Registered};
-use tidings_proto::limit::{DEVICES_MAX, UNUSED_DEVICE_AFTER_S};
+use tidings_proto::id::AccountId;
+use tidings_proto::limit::{CONTACTS_MAX, DEVICES_MAX, UNUSED_DEVICE_AFTER_S};
 use tidings_proto::problem::Code;
 use tidings_store::Store;
 
@@ -225,6 +226,37 @@ async fn people_are_found_by_number_within_the_daily_limit() {
     let refused = look_up(1).await.problem(Code::RateLimited);
     let wait_ms = refused.retry_after_ms.expect("it says when to come back");
     assert!(wait_ms <= 86_400_000);
+}
+
+#[tokio::test]
+async fn somebody_is_found_by_those_whom_they_let() {
+    let world = World::start().await;
+    let (ann, ben) = (world.sign_up(&phone(1)).await, world.sign_up(&phone(2)).await);
+    let finds = async |who: &Person<'_>| {
+        let body = json!({ "phones": [phone(2)] });
+        let found: Found = who.send(Method::POST, "/v1/contacts/lookup", &body).await.expect(StatusCode::OK).json();
+        found.matches.len() == 1
+    };
+    let lets = async |find_me: &str| {
+        let body = json!({ "last_seen": "everyone", "read_receipts": true, "find_me": find_me });
+        ben.send(Method::PUT, "/v1/me/privacy", &body).await.expect(StatusCode::NO_CONTENT);
+    };
+    let knows = async |accounts: Vec<AccountId>| {
+        ben.send(Method::PUT, "/v1/me/contacts", &json!({ "accounts": accounts })).await
+    };
+    assert!(finds(&ann).await);
+    lets("nobody").await;
+    assert!(!finds(&ann).await && finds(&ben).await);
+    lets("contacts").await;
+    assert!(!finds(&ann).await);
+    let me = ann.tokens.account;
+    knows(vec![me]).await.expect(StatusCode::NO_CONTENT);
+    assert!(finds(&ann).await);
+    knows(vec![]).await.expect(StatusCode::NO_CONTENT);
+    assert!(!finds(&ann).await);
+    knows(vec![me; CONTACTS_MAX + 1]).await.problem(Code::TooLarge);
+    knows(vec![me; CONTACTS_MAX]).await.expect(StatusCode::NO_CONTENT);
+    assert!(finds(&ann).await);
 }
 
 #[tokio::test]

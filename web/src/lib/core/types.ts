@@ -42,12 +42,22 @@ export type Body = { "text": { text: string, } } | { "poll": { question: string,
  */
 multiple: boolean, options: Array<PollOption>, } } | { "location": { latitude: Degrees, longitude: Degrees, name: string | null, } } | { "contact": { name: string, phone: string, } } | "deleted" | { "unreadable": { why: string, } } | { "notice": { notice: Notice, } } | "unknown";
 
-export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_person": { phone: string, } } | "no_such_conversation" | "no_such_message" | { "not_allowed": { why: string, } } | { "too_long": { bytes: number, max: number, } } | "offline" | { "refused": { code: Code, detail: string, retry_after_ms: number | null, } } | { "database": { detail: string, } };
+export type Card = { 
+/**
+ * Where it begins, from 1.
+ */
+line: number, name: string, 
+/**
+ * As they are written in the file: perhaps without a country code.
+ */
+phones: Array<string>, };
+
+export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_person": { phone: string, } } | "no_such_conversation" | "no_such_message" | { "not_allowed": { why: string, } } | { "too_long": { bytes: number, max: number, } } | { "invite_needed": { conversation: ConversationId, who: Array<Person>, } } | "offline" | { "refused": { code: Code, detail: string, retry_after_ms: number | null, } } | { "database": { detail: string, } };
 
 /**
  * What went wrong.
  */
-export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
+export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "invite_needed" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
 export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, 
 /**
@@ -69,9 +79,34 @@ picture?: string | null, } } | "profile" | { "picture": { of: Peer, } } | { "mar
 /**
  * WebP, JPEG or PNG of at most 24 KiB.
  */
-picture?: string | null, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | { "set_timer": { of: Peer, seconds: number | null, } } | { "open_chat": { of: Peer | null, } } | { "close_chat": { of: Peer | null, } } | { "presence": { who: Peer, } } | "privacy" | { "set_privacy": { last_seen: Audience | null, read_receipts: boolean | null, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "messages_after": { of: Peer, after: Position, limit: number, } } | { "messages_around": { message: MessageId, limit: number, } } | { "search": { text: string, of: Peer | null, before: MessageId | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
+picture?: string | null, } } | { "group_info": { group: Peer, } } | { "star": { message: MessageId, on: boolean, } } | { "starred": { of: Peer | null, } } | { "pin": { message: MessageId, on: boolean, } } | { "pinned": { of: Peer, } } | { "mute": { of: Peer, until_ms: number | null, } } | { "archive": { of: Peer, on: boolean, } } | { "pin_conversation": { of: Peer, on: boolean, } } | { "mark_unread": { of: Peer, } } | { "set_draft": { of: Peer, text: string, } } | { "set_timer": { of: Peer, seconds: number | null, } } | { "open_chat": { of: Peer | null, } } | { "close_chat": { of: Peer | null, } } | { "presence": { who: Peer, } } | { "add_contacts": { contacts: Array<NewContact>, } } | { "remove_contact": { phone: string, } } | "contacts" | "find_contacts" | { "read_vcard": { file: string, } } | "privacy" | { "set_privacy": { last_seen: Audience | null, read_receipts: boolean | null, find_me?: Audience | null, add_me?: Audience | null, picture?: Audience | null, about?: Audience | null, } } | "status" | "conversations" | { "messages": { of: Peer, before: Position | null, limit: number, } } | { "messages_after": { of: Peer, after: Position, limit: number, } } | { "messages_around": { message: MessageId, limit: number, } } | { "search": { text: string, of: Peer | null, before: MessageId | null, limit: number, } } | { "message": { id: MessageId, } } | { "message_info": { message: MessageId, } };
 
 export type Connection = "offline" | "connecting" | "catching_up" | "live";
+
+/**
+ * Somebody in one's address book.
+ */
+export type Contact = { phone: string, 
+/**
+ * One's own name for them.
+ */
+name: string, found: Found, 
+/**
+ * If they are here.
+ */
+account: AccountId | null, 
+/**
+ * The direct conversation with them, whether or not it was begun; absent for one's own number.
+ */
+conversation: ConversationId | null, 
+/**
+ * What they call themselves, and say of themselves.
+ */
+profile_name: string | null, about: string | null, 
+/**
+ * As in [`Conversation`].
+ */
+picture: string | null, blocked: boolean, };
 
 /**
  * A row of the list of conversations.
@@ -82,7 +117,8 @@ export type Conversation = { conversation: ConversationId, kind: ConversationKin
  */
 account: AccountId | null, 
 /**
- * What to call it: a group's name; a name from the profile, else the number, else the account id.
+ * What to call it: a group's name; a name from one's address book, else from the profile, else the number, else the
+ * account id.
  */
 title: string, 
 /**
@@ -153,12 +189,17 @@ current: boolean, };
  */
 export type DeviceId = string;
 
-export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "message_removed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "presence_changed": { account: AccountId, } } | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "history_sent": { messages: number, } } | { "logged_out": { reason: string, } };
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "message_removed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "presence_changed": { account: AccountId, } } | "contacts_changed" | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "history_sent": { messages: number, } } | { "logged_out": { reason: string, } };
 
 /**
  * What opens a backup file: its lock and its manifest.
  */
 export type FileHead = { lock: string, manifest: string, };
+
+/**
+ * Whether a number has an account.
+ */
+export type Found = "here" | "nobody" | "unknown";
 
 /**
  * A backup that a login found.
@@ -332,6 +373,15 @@ export type MessageInfo = { message: MessageId,
  */
 members: Array<Seen>, };
 
+/**
+ * Somebody for one's address book.
+ */
+export type NewContact = { 
+/**
+ * E.164.
+ */
+phone: string, name: string, };
+
 export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
 
 /**
@@ -395,7 +445,27 @@ last_seen: Audience,
 /**
  * Whether others see what one has read.
  */
-read_receipts: boolean, } } | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
+read_receipts: boolean, 
+/**
+ * Who finds one by number.
+ */
+find_me: Audience, 
+/**
+ * Who may add one to groups; the others need a link, or one's asking.
+ */
+add_me: Audience, 
+/**
+ * Who gets to see one's picture. With `Contacts` it goes to no group.
+ */
+picture: Audience, 
+/**
+ * The same of the line about oneself.
+ */
+about: Audience, } } | { "contacts_added": { added: number, 
+/**
+ * Were there under another name.
+ */
+renamed: number, } } | { "contacts": Array<Contact> } | { "vcard": Vcard } | { "join_requests": Array<JoinRequest> } | { "message_info": MessageInfo } | { "status": Status } | { "conversations": Array<Conversation> } | { "messages": Array<Message> } | { "message": Message };
 
 /**
  * What the person keeps.
@@ -407,6 +477,11 @@ export type Seen = { who: Person, delivered: boolean,
  * By the server's clock; absent if it happened while this device could not learn when.
  */
 delivered_ms: number | null, read: boolean, read_ms: number | null, };
+
+/**
+ * What of a file cannot be taken.
+ */
+export type Skipped = { line: number, why: string, };
 
 /**
  * Who and where this device is.
@@ -439,6 +514,11 @@ importing: boolean, };
 export type Tick = "failed" | "clock" | "sent" | "delivered" | "read";
 
 export type Transfer = "backup" | "restore" | "history";
+
+/**
+ * What a vCard file says.
+ */
+export type Vcard = { cards: Array<Card>, skipped: Array<Skipped>, };
 
 /**
  * Who may do something.

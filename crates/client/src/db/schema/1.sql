@@ -33,6 +33,23 @@ CREATE TABLE contact (
 ) WITHOUT ROWID;
 CREATE INDEX contact_phone ON contact (phone) WHERE phone IS NOT NULL;
 
+-- address_book/: the names that this person gives to numbers.
+CREATE TABLE address_book (
+    -- E.164.
+    phone TEXT NOT NULL PRIMARY KEY,
+    -- NULL: taken out.
+    name TEXT,
+    -- When and on which device that was said: the newest counts.
+    stamp_ms INTEGER NOT NULL,
+    stamp_device BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Numbers of it that had no account when the server was asked.
+CREATE TABLE nobody (
+    phone TEXT NOT NULL PRIMARY KEY,
+    asked_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE conversation (
     conversation BLOB NOT NULL PRIMARY KEY,
     -- conversation::Kind: 0 direct, 1 group, 2 self chat.

@@ -1,7 +1,7 @@
 //! A commit of a group: verified, written around, appended. All of it takes effect, or nothing.
 
 use super::request;
-use super::{check, rows, work};
+use super::{check, consent, rows, work};
 use crate::conversation::append::lost;
 use crate::conversation::commit::{append, sent_before};
 use crate::conversation::pointer;
@@ -42,6 +42,7 @@ async fn take(server: &Arc<Server>, sender: Sender, commit: Arc<Commit>, held: &
     if commit.epoch != head.epoch {
         return Err(stale(&head));
     }
+    consent::check(server, sender, &commit, Some(&roster)).await?;
     open(server, &commit, &roster, held).await?;
     let verified = verify(server, sender, &commit, held).await?;
     check::devices(server, sender, Some(&roster), &verified.done).await?;

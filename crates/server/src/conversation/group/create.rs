@@ -1,7 +1,7 @@
 //! A new group. Its first commit is verified like every other, from the state that its origin says.
 
 use super::commit::{apply, settle, verify, write};
-use super::{check, work};
+use super::{check, consent, work};
 use crate::conversation::append::lost;
 use crate::conversation::commit::sent_before;
 use crate::directory;
@@ -59,6 +59,7 @@ async fn begin(server: &Arc<Server>, sender: Sender, commit: Arc<Commit>, held: 
     }
     let accounts: BTreeSet<AccountId> = commit.change.added.iter().map(|device| device.account).collect();
     check::people(server, 1, accounts.len())?;
+    consent::check(server, sender, &commit, None).await?;
 
     let origin = commit.clone();
     let bytes = commit.origin.as_ref().map_or(0, |origin| origin.len());

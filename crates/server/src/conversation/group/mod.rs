@@ -9,6 +9,7 @@
 
 mod check;
 pub mod commit;
+mod consent;
 pub mod create;
 pub mod join;
 pub mod leave;
