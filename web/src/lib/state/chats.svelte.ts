@@ -4,7 +4,7 @@ import type { Answer, News } from '../core/messages.ts'
 import { take, tagOf } from '../core/reply.ts'
 import type { Command, Conversation } from '../core/types.ts'
 
-const CHANGES = new Set(['message_added', 'message_changed', 'message_removed', 'ticks_changed', 'conversation_changed', 'presence_changed', 'caught_up', 'restored'])
+const CHANGES = new Set(['message_added', 'message_changed', 'message_removed', 'ticks_changed', 'conversation_changed', 'presence_changed', 'contacts_changed', 'caught_up', 'restored'])
 /** Somebody who was looked up; the conversation is made with the first message. */
 interface Stranger {
   account: string
