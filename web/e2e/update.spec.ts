@@ -16,7 +16,9 @@ class Front {
         got.on('data', (part: Buffer) => parts.push(part))
         got.on('end', () => {
           const body = this.#changed(asked.url ?? '/', Buffer.concat(parts))
-          const { 'content-length': _, etag: __, ...kept } = got.headers
+          const kept = { ...got.headers }
+          delete kept['content-length']
+          delete kept.etag
           answer.writeHead(got.statusCode ?? 502, kept).end(body)
         })
       })
