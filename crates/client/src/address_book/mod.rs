@@ -1,11 +1,11 @@
 //! The address book: the names that a person gives to phone numbers. It is on the person's devices only; the server never
-//! has it (what it is asked: [`find`]).
+//! has it (what it is asked: `find`).
 //!
-//! A name from here goes before what people call themselves. Each row carries the [`Stamp`] of its last change, and of two
-//! about a number the later one counts: so one's own devices (through the self chat, [`Said`]), archives and backups end
+//! A name from here goes before what people call themselves. Each row carries the `Stamp` of its last change, and of two
+//! about a number the later one counts: so one's own devices (through the self chat, `Said`), archives and backups end
 //! with the same, whatever the order in which they come. A number that was taken out stays as a row without a name.
 //!
-//! * [`find`]: who of them is here. * [`share`]: who one's contacts are, for the server, if it has to know. * [`vcard`]: the files that address books export.
+//! * `find`: who of them is here. * `share`: who one's contacts are, for the server, if it has to know. * [`vcard`]: the files that address books export.
 
 pub(crate) mod find;
 pub(crate) mod share;

@@ -85,10 +85,10 @@ fn one(step: &Step<'_>, row: &Row) -> Result<Conversation, Stop> {
 /// A name from one's address book, else from the profile, else the number, else the account id.
 pub(super) fn title(tx: &Connection, account: AccountId) -> Result<String, Stop> {
     let contact = contact::find(tx, account)?;
-    if let Some(phone) = contact.as_ref().and_then(|contact| contact.phone.as_deref()) {
-        if let Some(name) = address_book::name_of_phone(tx, phone)? {
-            return Ok(name);
-        }
+    if let Some(phone) = contact.as_ref().and_then(|contact| contact.phone.as_deref())
+        && let Some(name) = address_book::name_of_phone(tx, phone)?
+    {
+        return Ok(name);
     }
     let known = contact.and_then(|contact| contact.name.filter(|name| !name.is_empty()).or(contact.phone));
     Ok(known.unwrap_or_else(|| account.to_string()))

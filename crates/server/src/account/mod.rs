@@ -1,7 +1,7 @@
 //! People and their devices.
 //!
 //! * [`register`]: a code for a phone number. * [`login`]: the code for an account and a device.
-//! * [`token`]: refresh and revoke. * [`device`]: one's devices. * [`link`]: a new device by way of an old one. * [`me`]: oneself. * [`lookup`]: others, by number; [`lookup_use`]: how many of them.
+//! * [`token`]: refresh and revoke. * [`device`]: one's devices. * [`link`]: a new device by way of an old one. * [`me`]: oneself. * [`lookup`]: others, by number; `lookup_use`: how many of them.
 //!
 //! Nothing that can be asked without a code tells whether a number has an account: register and login do the same work
 //! and give the same answers for both. Signed-in people can look numbers up, within a daily limit.
