@@ -27,6 +27,8 @@ pub(crate) enum Rule {
     Contact,
     /// Where this device stands in a log is its own affair.
     Conversation,
+    /// Who has been in it how long. Who is in it the group itself says, once this device is.
+    Member,
     /// A readable one replaces an unreadable one, a newer edit an older one, and a deletion everything.
     Message,
 }
@@ -41,6 +43,7 @@ pub(crate) const STATE: &[Table] = &[
         skip: &["epoch", "joined", "profile_told"],
         rule: Rule::Conversation,
     },
+    Table { name: "member", key: &["conversation", "account"], skip: &[], rule: Rule::Member },
     Table { name: "group_profile", key: &["conversation"], skip: &[], rule: Rule::Newest(&["seq"]) },
     Table { name: "timer", key: &["conversation"], skip: &[], rule: Rule::Newest(&["seq"]) },
     Table { name: "watermark", key: &["conversation", "account"], skip: &[], rule: Rule::Highest },
@@ -82,7 +85,18 @@ pub(crate) fn merge_sql(table: &Table, columns: &[&str]) -> String {
     let rest: Vec<&str> = columns.iter().copied().filter(|column| !key.contains(column)).collect();
     let take_all: Vec<String> = rest.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let take_all = take_all.join(", ");
-    let insert = format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), values.join(", "));
+    let place = |name: &str| columns.iter().position(|column| *column == name).map_or(0, |index| index + 1);
+    let source = match rule {
+        Rule::Member => format!(
+            "SELECT {} WHERE NOT EXISTS (SELECT 1 FROM conversation WHERE conversation = ?{c} AND epoch IS NOT NULL)
+             OR EXISTS (SELECT 1 FROM member WHERE conversation = ?{c} AND account = ?{a})",
+            values.join(", "),
+            c = place("conversation"),
+            a = place("account"),
+        ),
+        _ => format!("VALUES ({})", values.join(", ")),
+    };
+    let insert = format!("INSERT INTO {name} ({}) {source}", columns.join(", "));
     let on_conflict = format!("ON CONFLICT ({}) DO", key.join(", "));
     let update = match rule {
         _ if rest.is_empty() => "NOTHING".to_owned(),
@@ -90,6 +104,12 @@ pub(crate) fn merge_sql(table: &Table, columns: &[&str]) -> String {
         Rule::Newest(by) => {
             let side = |side: &str| by.iter().map(|column| format!("{side}.{column}")).collect::<Vec<_>>().join(", ");
             format!("UPDATE SET {take_all} WHERE ({}) > ({})", side("excluded"), side(name))
+        }
+        Rule::Member => {
+            let earlier = ["since_seq", "since_ms"].into_iter().filter(|column| columns.contains(column));
+            let take: Vec<String> =
+                earlier.map(|column| format!("{column} = min(member.{column}, excluded.{column})")).collect();
+            if take.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", take.join(", ")) }
         }
         Rule::Highest => {
             let take: Vec<String> =

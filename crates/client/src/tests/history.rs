@@ -2,7 +2,7 @@
 
 use super::world::{Fault, World};
 use crate::event::Transfer;
-use crate::view::{Body, Notice};
+use crate::view::{Body, Notice, Tick};
 use crate::{Command, Event, Reply};
 
 /// Messages of before, as many as asked for, besides the two that were said.
@@ -128,4 +128,23 @@ fn what_is_said_and_changed_while_the_new_device_comes_in_is_there_too() {
     assert_eq!(shown(&mut world, laptop), shown(&mut world, 0));
     let unread = |world: &mut World, who: usize| world.conversations(who).iter().map(|row| row.unread).sum::<u64>();
     assert_eq!((unread(&mut world, laptop), unread(&mut world, 0)), (12, 12));
+}
+
+#[test]
+fn ticks_in_a_group_are_those_of_the_old_device() {
+    let mut world = World::signed_in(3);
+    let group = world.make_group(&[1, 2]);
+    let unread = world.tell(0, group, "read by nobody");
+    world.settle();
+    let laptop = world.link(0);
+    world.settle();
+    assert_eq!(world.tick_of(0, unread), Some(Tick::Delivered));
+    let ticks = |world: &mut World, who: usize| -> Vec<_> {
+        world.messages(who, group).into_iter().map(|message| message.tick).collect()
+    };
+    assert_eq!(ticks(&mut world, laptop), ticks(&mut world, 0));
+    let since = |world: &mut World, who: usize| -> Vec<u64> {
+        world.group(who, group).members.into_iter().map(|member| member.since_ms).collect()
+    };
+    assert_eq!(since(&mut world, laptop), since(&mut world, 0));
 }
