@@ -37,6 +37,9 @@ pub enum Item {
     Presence { account: String, online: bool, last_seen: Option<String> },
     /// Somebody asks an admin of a group to be let in.
     JoinRequested { conversation: String, account: String },
+    /// Somebody says that they forgot the PIN of this number: they get in at this time, unless it is ended with
+    /// `tidings lock keep`.
+    LockReset { opens: String },
     /// `offline`, `connecting`, `catching_up` or `live`.
     Connection { state: String },
     /// Everything that the server had is here.
@@ -59,6 +62,7 @@ impl Item {
             | Self::MessageRemoved { conversation, .. }
             | Self::JoinRequested { conversation, .. } => Some(conversation),
             Self::Presence { .. }
+            | Self::LockReset { .. }
             | Self::Connection { .. }
             | Self::CaughtUp
             | Self::Missed
@@ -177,6 +181,7 @@ impl Feed {
             Event::DeviceLinked { .. } => Vec::new(),
             // The rows whose names changed follow by themselves.
             Event::ContactsChanged => Vec::new(),
+            Event::LockReset { opens_ms } => vec![(Item::LockReset { opens: time::rfc3339(opens_ms) }, None)],
             Event::CaughtUp => vec![(Item::CaughtUp, None)],
             Event::LoggedOut { reason } => vec![(Item::LoggedOut { reason }, None)],
         })

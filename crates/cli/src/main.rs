@@ -136,6 +136,12 @@ enum Command {
     Block(command::block::Block),
     /// Receive from somebody again
     Unblock(command::block::Unblock),
+    /// Tell those who run the server about a person or a group
+    Report(command::report::Report),
+    /// A PIN that a login on your number needs too, against theft of the number
+    Lock(command::lock::Lock),
+    /// Delete your account
+    Account(command::account::Account),
     /// Show the account, the connection and what waits
     Status(command::status::Status),
     /// Make the encrypted backup of your account, and choose what opens it
@@ -212,6 +218,9 @@ fn run(command: Command, common: Common) -> Result<(), Failure> {
             Command::Privacy(it) => it.run(&common).await,
             Command::Block(it) => it.run(&common).await,
             Command::Unblock(it) => it.run(&common).await,
+            Command::Report(it) => it.run(&common).await,
+            Command::Lock(it) => it.run(&common).await,
+            Command::Account(it) => it.run(&common).await,
             Command::Status(it) => it.run(&common).await,
             Command::Backup(it) => it.run(&common).await,
             Command::Restore(it) => it.run(&common).await,

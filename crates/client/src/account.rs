@@ -39,16 +39,33 @@ pub(crate) fn registered(step: &mut Step<'_>, reply: CallId, answer: Answer) -> 
     Ok(())
 }
 
-pub(crate) fn login(step: &mut Step<'_>, reply: CallId, phone: &str, code: String, device_name: String) -> Done {
-    if step.mem.me.is_some() {
-        return Err(ClientError::AlreadyLoggedIn.into());
+/// What a person gives to sign in.
+pub(crate) struct Given {
+    pub phone: String,
+    pub code: String,
+    pub device_name: String,
+    pub pin: Option<String>,
+    pub forgot_pin: bool,
+}
+
+impl Given {
+    /// The body of `POST /v1/login`, with the number as the server writes it.
+    pub fn login(self, step: &Step<'_>) -> Result<Login, Stop> {
+        if step.mem.me.is_some() {
+            return Err(ClientError::AlreadyLoggedIn.into());
+        }
+        let Self { phone, code, device_name, pin, forgot_pin } = self;
+        if device_name.len() > DEVICE_NAME_MAX_BYTES {
+            return Err(ClientError::TooLong { bytes: device_name.len(), max: DEVICE_NAME_MAX_BYTES }.into());
+        }
+        Ok(Login { phone: contact::normalize_phone(&phone)?, code, device_name, pin, forgot_pin })
     }
-    if device_name.len() > DEVICE_NAME_MAX_BYTES {
-        return Err(ClientError::TooLong { bytes: device_name.len(), max: DEVICE_NAME_MAX_BYTES }.into());
-    }
-    let phone = contact::normalize_phone(phone)?;
-    let body = http::json(&Login { phone: phone.clone(), code, device_name });
-    http::ask_unsigned(step, Purpose::Login { reply, phone }, "/v1/login", body)
+}
+
+pub(crate) fn login(step: &mut Step<'_>, reply: CallId, given: Given) -> Done {
+    let login = given.login(step)?;
+    let phone = login.phone.clone();
+    http::ask_unsigned(step, Purpose::Login { reply, phone }, "/v1/login", http::json(&login))
 }
 
 pub(crate) fn login_answered(step: &mut Step<'_>, reply: CallId, phone: &str, answer: Answer) -> Done {
@@ -136,6 +153,9 @@ pub(crate) fn wipe(step: &mut Step<'_>, why: &str) -> Done {
     for table in tables {
         step.tx.execute(&format!("DELETE FROM \"{table}\""), [])?;
     }
+    if let Some(reply) = step.mem.own.take_deleted() {
+        step.reply(reply, Ok(Reply::Done));
+    }
     let connected = !matches!(step.mem.session.line, Line::Off | Line::Token | Line::Waiting { .. });
     let former = std::mem::take(step.mem);
     step.mem.requests.next = former.requests.next;
@@ -172,11 +192,13 @@ pub(crate) fn owed_replies(memory: &Memory) -> Vec<CallId> {
         | Purpose::FindContacts { reply, .. }
         | Purpose::Watermarks { reply, .. } => Some(reply),
         Purpose::Backup(ref ask) => ask.reply(),
+        Purpose::Own(ref ask) => ask.reply(),
         _ => None,
     });
     let of_groups = memory.groups.replies.values().chain(memory.groups.joining.values().flatten()).copied();
     asked
         .chain(memory.backup.owed())
+        .chain(memory.own.owed())
         .chain(memory.login)
         .chain(link::wait::owed(memory))
         .chain(of_groups)

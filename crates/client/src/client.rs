@@ -28,10 +28,12 @@ use crate::membership;
 use crate::memory::{Memory, Purpose};
 use crate::message::expiry;
 use crate::outbox;
+use crate::own;
 use crate::perform::perform;
 use crate::presence;
 use crate::receipt;
 use crate::rejoin;
+use crate::rollback;
 use crate::rotate;
 use crate::session;
 use crate::signal;
@@ -302,6 +304,7 @@ fn answered(step: &mut Step<'_>, purpose: Purpose, answer: Answer) -> Done {
             view::info::answered(step, reply, conversation, message, answer)
         }
         Purpose::Backup(ask) => backup::answered(step, ask, answer),
+        Purpose::Own(ask) => own::answered(step, ask, answer),
         Purpose::Import(ask) => import::answered(step, ask, answer),
         Purpose::History(ask) => send::answered(step, ask, answer),
         Purpose::Privacy { reply, wanted } => presence::privacy::answered(step, reply, wanted, answer),
@@ -344,6 +347,7 @@ fn finish(step: &mut Step<'_>) -> Done {
         if step.mem.session.is_up() {
             keys::check(step)?;
         }
+        own::delete::tick(step)?;
         catch_up::pump(step)?;
         outbox::pump(step)?;
         receipt::flush(step);
@@ -370,13 +374,14 @@ fn work(step: &mut Step<'_>, job: Job) -> Done {
         (Kind::Backup, _) => backup::run::run(step),
         (Kind::Import, _) => import::run(step),
         (Kind::SendHistory, _) => send::run(step, &job.subject),
-        (Kind::Create | Kind::Rejoin | Kind::Rotate, Some(conversation))
+        (Kind::Create | Kind::Rejoin | Kind::Rotate | Kind::Renew, Some(conversation))
             if !up || conversation::is_blocked(step.tx, conversation)? =>
         {
             Ok(())
         }
         (Kind::Create, Some(conversation)) => create::run(step, conversation),
         (Kind::Rejoin, Some(conversation)) => rejoin::run(step, conversation),
+        (Kind::Renew, Some(conversation)) => rollback::run(step, conversation),
         (Kind::Rotate, Some(conversation)) => rotate::run(step, conversation),
         (Kind::Group | Kind::Welcome | Kind::Profile | Kind::Leavers, Some(_)) if !up => Ok(()),
         (Kind::Group, Some(conversation)) => group::work::run(step, conversation),

@@ -55,6 +55,14 @@ pub enum Command {
         phone: String,
         code: String,
         device_name: String,
+        /// If the number is locked: a login without it fails with `pin_required`, and the code stays good.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        pin: Option<String>,
+        /// The PIN was forgotten: the lock opens after some days.
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        forgot_pin: bool,
     },
     /// On a device that is new: → `Reply::LinkCode`, which a person shows to an old device of the account.
     Link {
@@ -83,6 +91,14 @@ pub enum Command {
         phone: String,
         code: String,
         device_name: String,
+        /// If the number is locked: a login without it fails with `pin_required`, and the code stays good.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        pin: Option<String>,
+        /// The PIN was forgotten: the lock opens after some days.
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        forgot_pin: bool,
     },
     /// With a new identity; history and contacts do not come back. → `Reply::LoggedIn`
     StartAnew,
@@ -123,6 +139,39 @@ pub enum Command {
     },
     /// Log this device out at the server and wipe the database. → `Reply::Done`
     Logout,
+    /// Deletes the account: leaves all groups, has the server forget everything, wipes the database. `phone`: the own
+    /// number, as the person typed it. → `Reply::Done`
+    DeleteAccount {
+        phone: String,
+        /// If the number is locked.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        pin: Option<String>,
+    },
+    /// From now on a login on the number needs this PIN too, of at least four digits. → `Reply::Done`
+    SetLock {
+        pin: String,
+    },
+    /// → `Reply::Done`
+    RemoveLock,
+    /// → `Reply::Lock`
+    LockStatus,
+    /// Somebody said that they forgot the PIN ([`Event::LockReset`]): they do not get in. → `Reply::Done`
+    ///
+    /// [`Event::LockReset`]: crate::Event::LockReset
+    EndLockReset,
+    /// Tells those who run the server. They see the attached messages: these, or the `last` so many that others wrote.
+    /// → `Reply::Reported`
+    Report {
+        who: Peer,
+        reason: String,
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<Vec<MessageId>>", optional))]
+        messages: Vec<MessageId>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<u32>", optional))]
+        last: u32,
+    },
 
     /// → `Reply::Queued` as soon as it is in the database (the clock); ticks come as events. The conversation is made
     /// on the first message to a person.
@@ -518,6 +567,11 @@ pub enum Reply {
     Conversation {
         conversation: ConversationId,
         account: Option<AccountId>,
+    },
+    Lock(view::Lock),
+    /// Under which name those who run the server find it.
+    Reported {
+        report: String,
     },
     Group(view::Group),
     Invite {

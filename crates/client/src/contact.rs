@@ -269,6 +269,7 @@ pub(crate) fn peer(command: &Command) -> Option<&Peer> {
         | Command::SafetyNumber { who }
         | Command::MarkVerified { who }
         | Command::Presence { who }
+        | Command::Report { who, .. }
         | Command::Resolve { who } => Some(who),
         Command::Messages { of, .. }
         | Command::OpenChat { of: Some(of) }

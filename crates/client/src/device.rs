@@ -142,7 +142,11 @@ pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>
 }
 
 /// Which key vouches for this device, by the MLS group's own account.
-fn identity_key(step: &Step<'_>, conversation: ConversationId, device: Sender) -> Result<Option<[u8; 32]>, Stop> {
+pub(crate) fn identity_key(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    device: Sender,
+) -> Result<Option<[u8; 32]>, Stop> {
     match step.mls()?.members(step.tx, conversation) {
         Ok(members) => Ok(members.iter().find(|member| sender(member) == device).map(|member| member.identity_key)),
         Err(error @ MlsError::Database(_)) => Err(error.into()),

@@ -72,6 +72,11 @@ pub enum Event {
     HistorySent {
         messages: u64,
     },
+    /// Somebody who has a code for the number says that they forgot the PIN: they get in at this time, unless a device of
+    /// the account ends that ([`crate::Command::EndLockReset`]).
+    LockReset {
+        opens_ms: u64,
+    },
     /// This device is out: the database was wiped, log in again.
     LoggedOut {
         reason: String,

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Rejoin,
     /// rotate.rs: new keys for this device. Subject: conversation.
     Rotate,
+    /// rollback.rs: join anew once the log is read. Subject: conversation.
+    Renew,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Profile => "profile",
             Self::Leavers => "leavers",
             Self::Rotate => "rotate",
+            Self::Renew => "renew",
         }
     }
 
@@ -75,6 +78,7 @@ impl Kind {
             Self::Profile,
             Self::Leavers,
             Self::Rotate,
+            Self::Renew,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }

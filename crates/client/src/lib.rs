@@ -21,7 +21,7 @@
 //!   `catch_up`: reading what was missed. `log`: entries in order. `account`, `keys`: this device. `link`: becoming one
 //!   of an account's devices. `device`: all of them. `compose`, `outbox`:
 //!   what goes out. `create`, `rejoin`, `membership`: groups and the log. `receipt`: cursors and ticks. `contact`:
-//!   people. `address_book`: the names that one gives them. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `profile`: how people present themselves. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
+//!   people. `address_book`: the names that one gives them. `block`: whom one does not want to hear. `signal`: typing. `presence`: who is there. `profile`: how people present themselves. `chat_state`: what one keeps about chats for oneself. `search`: in what is here. `rollback`: a database that was put back. `own`: the account's end, its lock, reports. `http`: requests. `conversation`, `message`, `job`, `own_commit`, `setting`: rows.
 //!   `memory`: all that is not in the database. `step`: what one input may touch.
 
 mod account;
@@ -54,12 +54,14 @@ mod memory;
 mod message;
 pub mod mls;
 mod outbox;
+mod own;
 mod own_commit;
 mod perform;
 mod presence;
 mod profile;
 mod receipt;
 mod rejoin;
+mod rollback;
 mod rotate;
 mod search;
 mod session;

@@ -19,10 +19,12 @@ use crate::mls::MlsError;
 use crate::mls::message::Processed;
 use crate::mls::rules::Declared;
 use crate::outbox;
+use crate::own;
 use crate::own_commit;
 use crate::profile;
 use crate::receipt;
 use crate::rejoin;
+use crate::rollback;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
@@ -146,9 +148,15 @@ fn one(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry) -> Resu
         Body::Message { payload, .. } => said(step, conversation, entry, payload.as_slice()),
         Body::Commit { payload, change } => committed(step, conversation, entry, payload.as_slice(), change),
         Body::Leave { proof } => group::leave::seen(step, conversation, entry, proof).map(|()| Went::On),
-        Body::Gone { revoked } => device::gone(step, entry, revoked.as_ref()).map(|()| Went::On),
+        Body::Gone { revoked, deleted } => {
+            device::gone(step, entry, revoked.as_ref())?;
+            if let Some(proof) = deleted {
+                own::delete::told(step, entry, proof)?;
+            }
+            Ok(Went::On)
+        }
         // Only in an inbox.
-        Body::Welcome { .. } | Body::JoinRequest { .. } => Ok(Went::On),
+        Body::Welcome { .. } | Body::JoinRequest { .. } | Body::LockReset { .. } => Ok(Went::On),
     }
 }
 
@@ -161,6 +169,7 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
             message::set_seq(step, entry.message_id, entry.seq, entry.time_ms)?;
         } else {
             message::unreadable(step, entry, "sent from this device, but not kept here")?;
+            rollback::unknown_entry(step)?;
         }
         return Ok(Went::On);
     }
@@ -332,6 +341,9 @@ pub(crate) fn take_inbox(step: &mut Step<'_>, entries: &[Entry], to: Option<u64>
         }
         if let Body::JoinRequest { conversation } = &entry.body {
             group::join::requested(step, *conversation, entry.sender.account);
+        }
+        if let Body::LockReset { opens_ms } = entry.body {
+            own::lock::reset(step, opens_ms)?;
         }
         cursor = entry.seq;
     }

@@ -10,6 +10,7 @@ use crate::group::claim::Claims;
 use crate::io::{CallId, HttpBody, Method};
 use crate::link::wait::Waiting;
 use crate::mls::Mls;
+use crate::own;
 use crate::presence::Screen;
 use crate::presence::privacy::Wanted;
 use std::collections::{BTreeMap, VecDeque};
@@ -36,6 +37,7 @@ pub(crate) struct Memory {
     /// This device shows a code, and waits to be linked.
     pub link: Option<Waiting>,
     pub backup: backup::State,
+    pub own: own::State,
     /// History on its way to new devices, by the first manifest's name.
     pub histories: BTreeMap<BlobId, send::Round>,
     pub screen: Screen,
@@ -224,6 +226,7 @@ pub(crate) enum Purpose {
         message: MessageId,
     },
     Backup(backup::Ask),
+    Own(own::Ask),
     Import(import::Ask),
     History(send::Ask),
     Privacy {

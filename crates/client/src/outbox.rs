@@ -20,6 +20,7 @@ use crate::message::{self, change, expiry, timer};
 use crate::mls::MlsError;
 use crate::profile;
 use crate::rejoin;
+use crate::rollback;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::frame::{Append, ClientFrame, Refused};
@@ -113,6 +114,7 @@ pub(crate) fn pump(step: &mut Step<'_>) -> Done {
         } else if row.created
             && !step.mem.logs.is_reading(conversation.into())
             && !rejoin::is_wanted(step.tx, conversation)?
+            && !rollback::is_wanted(step.tx, conversation)?
         {
             pump_one(step, &row)?;
         }

@@ -1,6 +1,6 @@
 //! Every command finds its room here.
 
-use crate::account;
+use crate::account::{self, Given};
 use crate::address_book;
 use crate::backup;
 use crate::block;
@@ -17,6 +17,7 @@ use crate::io::CallId;
 use crate::link;
 use crate::message::expiry;
 use crate::message::timer;
+use crate::own;
 use crate::presence;
 use crate::presence::privacy::Wanted;
 use crate::profile;
@@ -41,8 +42,8 @@ pub(crate) fn perform(step: &mut Step<'_>, id: CallId, command: Command) -> Done
 fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Option<Reply>, Stop> {
     match command {
         Command::Register { phone } => account::register(step, id, &phone).map(|()| None),
-        Command::Login { phone, code, device_name } => {
-            account::login(step, id, &phone, code, device_name).map(|()| None)
+        Command::Login { phone, code, device_name, pin, forgot_pin } => {
+            account::login(step, id, Given { phone, code, device_name, pin, forgot_pin }).map(|()| None)
         }
         Command::Link { device_name } => link::wait::begin(step, id, device_name).map(|()| None),
         Command::AwaitLink => link::wait::wait_for_end(step, id).map(|()| None),
@@ -90,6 +91,7 @@ fn now_or_later(step: &mut Step<'_>, id: CallId, command: Command) -> Result<Opt
         Command::Vote { poll, choices } => compose::vote(step, poll, choices).map(Some),
         Command::SetProfile { name, about, picture } => profile::set(step, name, about, picture).map(Some),
         Command::Profile => profile::own(step).map(Some),
+        other if own::is_one(&other) => own::perform(step, id, other),
         other if backup::is_one(&other) => backup::perform(step, id, other),
         other if group::command::is_one(&other) => group::command::perform(step, id, other),
         other => {
@@ -162,6 +164,9 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
             presence::close(step, Some(conversation));
             Reply::Done
         }
+        Command::Report { reason, messages, last, .. } => {
+            return own::report::send(step, id, with, reason, &messages, last).map(|()| None);
+        }
         Command::Presence { .. } => {
             return presence::privacy::ask_presence(step, id, person()?).map(|()| None);
         }
@@ -201,6 +206,11 @@ fn with(step: &mut Step<'_>, id: CallId, command: Command, with: With) -> Result
         | Command::BackupStatus
         | Command::BackUpToFile { .. }
         | Command::Logout
+        | Command::DeleteAccount { .. }
+        | Command::SetLock { .. }
+        | Command::RemoveLock
+        | Command::LockStatus
+        | Command::EndLockReset
         | Command::Status
         | Command::Conversations
         | Command::Message { .. }

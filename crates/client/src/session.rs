@@ -20,8 +20,10 @@ use crate::job::{self, Kind};
 use crate::memory::{Line, Memory, Session};
 use crate::message::expiry;
 use crate::outbox;
+use crate::own;
 use crate::presence;
 use crate::receipt;
+use crate::rollback;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use tidings_proto::frame::{ClientFrame, Plan};
@@ -126,7 +128,8 @@ pub(crate) fn connected(step: &mut Step<'_>) -> Done {
     let Some(token) = setting::get(step.tx, Setting::AccessToken)? else { return give_up(step, None) };
     let since_ms = setting::get(step.tx, Setting::SinceMs)?.unwrap_or(0);
     step.mem.session.line = Line::Hello { by_ms: step.now_ms + PLAN_TIMEOUT_MS };
-    step.send(ClientFrame::Hello { token, since_ms }, false);
+    let count = rollback::count_hello(step)?;
+    step.send(ClientFrame::Hello { token, since_ms, count }, false);
     Ok(())
 }
 
@@ -203,6 +206,9 @@ pub(crate) fn plan(step: &mut Step<'_>, plan: &Plan) -> Done {
     if !matches!(step.mem.session.line, Line::Hello { .. }) {
         return Ok(());
     }
+    if let Some(count) = plan.rolled_back {
+        rollback::planned(step, count)?;
+    }
     catch_up::plan(step, plan)?;
     if !plan.done {
         step.mem.session.line = Line::Hello { by_ms: step.now_ms + PLAN_TIMEOUT_MS };
@@ -276,6 +282,7 @@ pub(crate) fn wake_at_ms(step: &Step<'_>) -> Result<Option<u64>, Stop> {
         outbox::next_try_ms(step)?.filter(|_| up),
         expiry::next_ms(step.tx)?,
         presence::next_ms(step.mem).filter(|_| up),
+        own::delete::wake_at_ms(step),
     ];
     Ok(rest.into_iter().flatten().chain(line).min())
 }

@@ -20,6 +20,10 @@ pub(crate) enum Setting {
     /// address_book/share.rs: whether the server has to know one's contacts, and a hash of what it was told.
     ContactsShared,
     ContactsUploaded,
+    /// rollback.rs: how often this device said hello.
+    Hellos,
+    /// own/lock.rs: when the lock opens for somebody without the PIN.
+    LockResetMs,
     /// backup/restore.rs: a login that has no keys yet.
     SignedIn,
 }
@@ -37,6 +41,8 @@ impl Setting {
             Self::KeysRenewedMs => "keys_renewed_ms",
             Self::ContactsShared => "contacts_shared",
             Self::ContactsUploaded => "contacts_uploaded",
+            Self::Hellos => "hellos",
+            Self::LockResetMs => "lock_reset_ms",
             Self::SignedIn => "signed_in",
         }
     }

@@ -103,9 +103,56 @@ pub fn is_revocation(identity_key: &[u8; 32], account: AccountId, device: Device
     key.verify_strict(&revocation_message(account, device), &signature).is_ok()
 }
 
+const REFRESH_CONTEXT: &[u8] = b"tidings refresh v1";
+
+/// What a device signs with its signature key to show that a refresh token is used by itself.
+pub fn refresh(refresh_token: &str) -> Vec<u8> {
+    [REFRESH_CONTEXT, refresh_token.as_bytes()].concat()
+}
+
+/// Whether the device of this credential signed it.
+pub fn is_refresh(credential: &Credential, refresh_token: &str, signature: &[u8]) -> bool {
+    let key = VerifyingKey::from_bytes(&credential.signature_key);
+    let (Ok(key), Ok(signature)) = (key, Signature::from_slice(signature)) else { return false };
+    key.verify_strict(&refresh(refresh_token), &signature).is_ok()
+}
+
+const DELETION_CONTEXT: &[u8] = b"tidings account deleted v1";
+
+fn deletion_message(account: AccountId) -> Vec<u8> {
+    [DELETION_CONTEXT, account.as_bytes()].concat()
+}
+
+/// Says that an account is deleted by its owner: a signature by the identity key, 64 bytes. Without it nobody believes a
+/// server that says so.
+pub fn deletion(identity: &SigningKey, account: AccountId) -> [u8; 64] {
+    identity.sign(&deletion_message(account)).to_bytes()
+}
+
+pub fn is_deletion(identity_key: &[u8; 32], account: AccountId, signature: &[u8]) -> bool {
+    let (Ok(key), Ok(signature)) = (VerifyingKey::from_bytes(identity_key), Signature::from_slice(signature)) else {
+        return false;
+    };
+    key.verify_strict(&deletion_message(account), &signature).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_identity_key_deletes_and_only_its_own_account() {
+        let (key, other) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let account = AccountId::from_bytes([3; 16]);
+        let signature = deletion(&key, account);
+        let public = key.verifying_key().to_bytes();
+        assert!(is_deletion(&public, account, &signature));
+        assert!(!is_deletion(&public, AccountId::from_bytes([4; 16]), &signature));
+        assert!(!is_deletion(&other.verifying_key().to_bytes(), account, &signature));
+        assert!(!is_deletion(&public, account, &signature[1..]));
+        let revoked = revocation(&key, account, DeviceId::from_bytes([5; 16]));
+        assert!(!is_deletion(&public, account, &revoked));
+    }
 
     fn issued() -> Credential {
         let identity = SigningKey::from_bytes(&[7; 32]);

@@ -61,7 +61,14 @@ pub enum Body {
     Gone {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revoked: Option<Payload>,
+        /// 64 bytes, of an account that was deleted (see [`crate::credential::deletion`]). Then it may also be said of a
+        /// device without a leaf.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deleted: Option<Payload>,
     },
+    /// Only in an inbox: somebody who has a code for the account's number says that the lock's PIN was forgotten. They get
+    /// in at this time, unless a device of the account ends it.
+    LockReset { opens_ms: u64 },
     /// Only in an inbox, and only of admins: somebody asks to be let in, by a link that needs an approval.
     JoinRequest { conversation: ConversationId },
 }

@@ -30,6 +30,10 @@ pub enum ClientFrame {
     Hello {
         token: String,
         since_ms: u64,
+        /// How often this device has said hello, by its own durable count: how the server notices a device whose database
+        /// was put back (`Plan::rolled_back`). 0: it does not count.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        count: u64,
     },
     Append(Append),
     Commit(Box<Commit>),
@@ -170,6 +174,14 @@ pub struct Plan {
     /// The inbox (if it moved) first, then conversations, the most recently active first.
     pub logs: Vec<PlanLog>,
     pub done: bool,
+    /// This device has said a hello with the same count or a higher one before: its database is an old copy of what it was.
+    /// The plan then names every log, as if the device had confirmed nothing; the count goes on from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<u64>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,7 +283,7 @@ mod tests {
         let conversation = ConversationId::from_bytes([9; 16]);
         let message_id = MessageId::new(1_700_000_000_000, [5; 10]);
         vec![
-            ClientFrame::Hello { token: "token".into(), since_ms: 1_700_000_000_000 },
+            ClientFrame::Hello { token: "token".into(), since_ms: 1_700_000_000_000, count: 7 },
             ClientFrame::Append(Append {
                 conversation,
                 message_id,
@@ -338,6 +350,7 @@ mod tests {
                     floor: Some(Floor { delivered: 41, read: 40 }),
                 }],
                 done: true,
+                rolled_back: None,
             }),
             ServerFrame::Entry(entry.clone()),
             ServerFrame::Page(Page { log: entry.log, entries: vec![entry], head: 1, oldest: 1, caught_up: true }),

@@ -38,6 +38,12 @@ bodies! {
         pub code: String,
         /// What the person's other devices show, as in "laptop".
         pub device_name: String,
+        /// If the number is locked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub pin: Option<String>,
+        /// The PIN was forgotten: begins the time after which the lock opens without it, unless that runs already.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub forgot_pin: bool,
     }
 
     /// `POST /v1/links`: 201. A device that is new opens a place where an old device of the account can leave something
@@ -87,6 +93,10 @@ bodies! {
         /// Always `refresh_token`.
         pub grant_type: String,
         pub refresh_token: String,
+        /// A signature with the device's MLS signature key over the token (see [`crate::credential::refresh`]), in base64url
+        /// without padding. With it an old refresh token is taken as that of a device whose database was put back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub proof: Option<String>,
     }
 
     /// `POST /v1/oauth/revoke`, form-encoded (RFC 7009): logs the device of this token out. Always 200.

@@ -76,6 +76,18 @@ pub const CODE_DIGITS: usize = 6;
 pub const CODE_ATTEMPTS_MAX: u32 = 5;
 pub const CODE_LIFETIME_S: u64 = 600;
 
+/// Groups of a deleted account that are told why it left.
+pub const DELETION_GROUPS_MAX: usize = 1_024;
+/// The PIN that locks a number, and wrong ones before each further one has to wait, longer each time.
+pub const PIN_DIGITS_MIN: usize = 4;
+pub const PIN_DIGITS_MAX: usize = 20;
+pub const PIN_GUESSES_FREE: u32 = 3;
+
+/// What is attached to a report.
+pub const REPORT_REASON_MAX_BYTES: usize = 1_024;
+pub const REPORT_MESSAGES_MAX: usize = 20;
+pub const REPORT_TEXT_MAX_BYTES: usize = 2 * 1_024;
+
 /// A blob, and how long one may live that is made to expire.
 pub const BLOB_MAX_BYTES: usize = 1024 * 1024 + 4 * 1024;
 pub const BLOB_LIFETIME_MAX_S: u64 = 30 * 24 * 60 * 60;

@@ -88,6 +88,10 @@ codes! {
     InvalidPhone = "invalid_phone", 422, Tell;
     /// The code is wrong or has expired.
     InvalidCode = "invalid_code", 422, Tell;
+    /// The number is locked: a PIN is needed besides the code. `retry_after_ms`: after so long it is not, if it was forgotten.
+    PinRequired = "pin_required", 403, Tell;
+    /// Not the PIN of this number.
+    WrongPin = "wrong_pin", 422, Tell;
     /// A key package or credential does not verify.
     InvalidKey = "invalid_key", 422, GiveUp;
     /// The account has as much stored here as it may have.

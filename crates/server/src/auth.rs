@@ -14,6 +14,7 @@
 
 use crate::directory::{self, Device};
 use crate::error::{Error, Result};
+use crate::logout;
 use crate::secret::TAG_BYTES;
 use crate::server::Server;
 use crate::stored::{Stored, encode};
@@ -117,7 +118,7 @@ pub async fn authenticate(server: &Server, token: &str) -> Result<Sender> {
         return Err(Error::new(Code::Unauthorized, "The access token has expired; refresh it."));
     }
     let Some(row) = directory::device(&server.store, claims.device).await? else {
-        return Err(Error::new(Code::LoggedOut, "This device was logged out."));
+        return Err(logout::why(server, claims.device.account).await?);
     };
     check(server, &claims, row).await?;
     Ok(claims.device)
@@ -147,9 +148,10 @@ async fn check(server: &Server, claims: &Claims, mut row: Stored<Device>) -> Res
             // Somebody else confirmed it, rotated it or logged it out: look again. Each of these happens once per
             // generation, so this ends.
             Err(CommitError::Conflict(_)) => {
-                row = directory::device(&server.store, claims.device)
-                    .await?
-                    .ok_or_else(|| Error::new(Code::LoggedOut, "This device was logged out."))?;
+                let Some(now) = directory::device(&server.store, claims.device).await? else {
+                    return Err(logout::why(server, claims.device.account).await?);
+                };
+                row = now;
             }
             Err(error) => return Err(error.into()),
         }

@@ -47,6 +47,12 @@ pub struct Config {
     pub blob: Blob,
 
     #[config(nested)]
+    pub lock: Lock,
+
+    #[config(nested)]
+    pub report: Report,
+
+    #[config(nested)]
     pub limits: Limits,
 }
 
@@ -168,6 +174,29 @@ impl Blob {
     }
 }
 
+/// PINs that lock phone numbers against theft.
+#[derive(Clone, Debug, Layered)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Lock {
+    /// How long somebody waits who has a code for the number and forgot the PIN, in days. Every device of the account is
+    /// told, and can end it.
+    #[config(default = 7, env = "TIDINGS_LOCK_RESET_DAYS", validate(*reset_days >= 1 && *reset_days <= 90, "must be 1 to 90 days"))]
+    pub reset_days: u32,
+
+    /// A lock ends when no device of its account was here for so many days: the number may be another person's by then.
+    #[config(default = 30, env = "TIDINGS_LOCK_IDLE_DAYS", validate(*idle_days >= 7 && *idle_days <= 3650, "must be 7 to 3650 days"))]
+    pub idle_days: u32,
+}
+
+/// What people report to those who run the server: `tidings admin reports`.
+#[derive(Clone, Debug, Layered)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Report {
+    /// How long a report is kept, in days.
+    #[config(default = 90, env = "TIDINGS_REPORT_KEPT_DAYS", validate(*kept_days >= 1 && *kept_days <= 365, "must be 1 to 365 days"))]
+    pub kept_days: u32,
+}
+
 /// How much one person or address may ask for. Counted in memory, per node. An IPv6 address counts as its /64.
 #[derive(Clone, Debug, Layered)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
@@ -216,6 +245,10 @@ pub struct Limits {
     /// a country. Set it to a few times what the people who come in a day have in their address books.
     #[config(default = 200_000, env = "TIDINGS_LIMITS_LOOKUPS_PER_DAY", validate(*lookups_per_day >= 1, "must be at least 1"))]
     pub lookups_per_day: u32,
+
+    /// Reports of one account per day.
+    #[config(default = 20, env = "TIDINGS_LIMITS_REPORTS_PER_ACCOUNT_PER_DAY", validate(*reports_per_account_per_day >= 1, "must be at least 1"))]
+    pub reports_per_account_per_day: u32,
 
     /// Claims of key packages by one account per hour: one for each person whom it adds to a group.
     #[config(default = 2_500, env = "TIDINGS_LIMITS_CLAIMS_PER_ACCOUNT_PER_HOUR", validate(*claims_per_account_per_hour >= 1, "must be at least 1"))]

@@ -85,6 +85,13 @@ impl Hub {
         }
     }
 
+    /// Whether this device is connected here.
+    pub fn has(&self, sender: Sender) -> bool {
+        let shard = self.shard(sender.account);
+        let is_here = |presence: &Presence| presence.sessions.iter().any(|(device, _)| *device == sender.device);
+        shard.get(&sender.account).is_some_and(is_here)
+    }
+
     /// How many devices are connected.
     pub fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)

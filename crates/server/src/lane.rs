@@ -132,6 +132,11 @@ impl Lanes {
         }
     }
 
+    /// Forgets the lane of a log that is about to be erased.
+    pub fn drop_lane(&self, log: LogId) {
+        self.shard(log).lanes.remove(&log);
+    }
+
     /// Makes cursors and watermarks that moved visible to readers of the store; called by the background and before a
     /// plan, and at the end of a shutdown.
     pub async fn flush(&self, server: &Server) -> Result<()> {

@@ -7,8 +7,8 @@
 //! 2. [`hub`] (who is connected, and how to wake them), [`lane`] (the one in-memory state of a log that is in use: head,
 //!    roster, watermarks), [`public_group`] (the public MLS state of groups), [`online`] (who looks at the app),
 //!    [`directory`] (accounts and devices), [`sharing`] (what people share of themselves), [`auth`] (who is asking),
-//!    [`logout`], all on top of [`server::Server`].
-//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`], [`blob`], [`backup`]. One request, one file; a handler
+//!    [`logout`], [`deletion`] (how accounts end), all on top of [`server::Server`].
+//! 3. The rooms, one per service: [`account`], [`keys`], [`conversation`], [`presence`], [`sync`], [`blob`], [`backup`], [`report`]. One request, one file; a handler
 //!    takes the `Server`, and its OpenAPI stands on it.
 //! 4. [`gateway`]: HTTP and WebSocket; the only room that knows all others.
 
@@ -19,6 +19,7 @@ pub mod backup;
 pub mod blob;
 pub mod config;
 pub mod conversation;
+pub mod deletion;
 pub mod directory;
 pub mod error;
 pub mod gateway;
@@ -33,6 +34,7 @@ pub mod presence;
 pub mod public_group;
 pub mod random;
 pub mod rate;
+pub mod report;
 pub mod secret;
 pub mod server;
 pub mod sharing;

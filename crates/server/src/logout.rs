@@ -11,7 +11,7 @@ use crate::lane::Reply;
 use crate::server::Server;
 use std::sync::Arc;
 use tidings_proto::entry::{Body, Sender};
-use tidings_proto::id::{LogId, MessageId};
+use tidings_proto::id::{AccountId, LogId, MessageId};
 use tidings_proto::limit::KEY_PACKAGES_MAX;
 use tidings_proto::payload::Payload;
 use tidings_proto::problem::Code;
@@ -38,18 +38,40 @@ pub async fn log_out(server: &Arc<Server>, device: Sender, revoked: Option<Paylo
 pub async fn end(server: &Arc<Server>, device: Sender, revoked: Option<Payload>) -> Result<()> {
     server.hub.disconnect(device, Goodbye::new(Code::LoggedOut, "This device was logged out."));
     let logs = crate::directory::memberships(&server.store, device.account).await?;
+    let why = Why { revoked, deleted: None };
     for some in logs.chunks(TOLD_AT_ONCE) {
-        let told = some.iter().map(|log| tell(server, *log, device, revoked.clone()));
+        let told = some.iter().map(|log| tell(server, *log, device, &why));
         futures_util::future::join_all(told).await.into_iter().collect::<Result<()>>()?;
     }
     clean(server, device).await
 }
 
+/// The proofs that members check.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    /// The device is out for good.
+    pub revoked: Option<Payload>,
+    /// Its account was deleted: said where the account is or was, whether the device has a leaf there or not.
+    pub deleted: Option<Payload>,
+}
+
+/// Why a device does not exist.
+pub async fn why(server: &Server, account: AccountId) -> Result<Error> {
+    let detail = match crate::directory::account(&server.store, account).await? {
+        Some(_) => "This device was logged out.",
+        None => "This account was deleted.",
+    };
+    Ok(Error::new(Code::LoggedOut, detail))
+}
+
 /// Tells one conversation, unless the device has no leaf there, or that was told already.
-async fn tell(server: &Arc<Server>, log: LogId, device: Sender, revoked: Option<Payload>) -> Result<()> {
+pub async fn tell(server: &Arc<Server>, log: LogId, device: Sender, why: &Why) -> Result<()> {
     for _ in 0..TRIES_MAX {
         let lane = server.lanes.open(server, log).await?;
-        let found = lane.roster().filter(|(_, roster)| roster.has(device) && !roster.gone.contains(&device));
+        let found = lane.roster().filter(|(_, roster)| match &why.deleted {
+            Some(_) => roster.reach(device.account).is_some(),
+            None => roster.has(device) && !roster.gone.contains(&device),
+        });
         let Some((head, _)) = found else {
             server.lanes.forget(lane);
             return Ok(());
@@ -58,7 +80,7 @@ async fn tell(server: &Arc<Server>, log: LogId, device: Sender, revoked: Option<
             message_id: MessageId::new(server.clock.now_ms(), server.random.bytes()),
             sender: device,
             epoch: head.epoch,
-            body: Body::Gone { revoked: revoked.clone() },
+            body: Body::Gone { revoked: why.revoked.clone(), deleted: why.deleted.clone() },
             // Kept for ever, as commits are: the roster follows from both.
             expires_in_ms: None,
         };

@@ -23,6 +23,7 @@ const REQUEST_BURST_S: u32 = 10;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every limit that is counted by time.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub struct Rates {
     pub appends_per_device: Rate,
     pub lookups_per_account: Rate,
     pub claims_per_account: Rate,
+    pub reports_per_account: Rate,
 }
 
 impl Rates {
@@ -66,6 +68,7 @@ impl Rates {
                 clock,
             ),
             lookups_per_account: rate("numbers looked up", limits.lookups_per_account_per_hour, HOUR),
+            reports_per_account: rate("reports", limits.reports_per_account_per_day, DAY),
             claims_per_account: rate("claims of key packages", limits.claims_per_account_per_hour, HOUR),
         }
     }

@@ -18,7 +18,8 @@ use tidings_store::{Batch, CommitError, Key, Store, StoreError, Table};
 
 use crate::random::Random;
 
-const ROOT_ROW: &[u8] = b"root";
+/// Where the root stands in `Table::Server`.
+pub const ROOT_ROW: &[u8] = b"root";
 const ROOT_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
@@ -30,6 +31,7 @@ pub struct Secrets {
     phone_cipher: Zeroizing<[u8; 32]>,
     code: Zeroizing<[u8; 32]>,
     token: Zeroizing<[u8; 32]>,
+    pin: Zeroizing<[u8; 32]>,
 }
 
 impl Secrets {
@@ -55,7 +57,8 @@ impl Secrets {
         }
     }
 
-    fn from_stored(root: &[u8]) -> Result<Self, StoreError> {
+    /// From the root, as it is stored.
+    pub fn from_stored(root: &[u8]) -> Result<Self, StoreError> {
         let root: &[u8; ROOT_BYTES] =
             root.try_into().map_err(|_| StoreError::Damaged("the server's root secret has a wrong length".into()))?;
         Ok(Self::derive(root))
@@ -73,6 +76,7 @@ impl Secrets {
             phone_cipher: key(b"phone cipher"),
             code: key(b"code"),
             token: key(b"token"),
+            pin: key(b"pin"),
         }
     }
 
@@ -84,6 +88,11 @@ impl Secrets {
     /// What is stored of a code: bound to its number.
     pub fn code_hash(&self, phone_hash: &[u8; 32], code: &str) -> [u8; 32] {
         mac(&self.code, &[phone_hash, code.as_bytes()])
+    }
+
+    /// Goes into the hash of a PIN: there are so few PINs that a hash without it could be tried by all.
+    pub fn pin_pepper(&self) -> &[u8; 32] {
+        &self.pin
     }
 
     /// Authenticates a token's claims. Compare in constant time.

@@ -37,6 +37,8 @@ pub struct Server {
     pub metrics: Metrics,
     pub secrets: Secrets,
     pub random: Random,
+    /// Held while an account is deleted.
+    pub deletions: tokio::sync::Mutex<()>,
     /// What each may ask for, by time.
     pub rates: Rates,
     /// How codes reach people.
@@ -60,6 +62,7 @@ impl Server {
             groups: Groups::default(),
             online: Online::default(),
             metrics: Metrics::new(&store),
+            deletions: tokio::sync::Mutex::default(),
             rates: Rates::new(&config.limits, &clock),
             sms: Sms::new(&config.sms),
             secrets,

@@ -77,7 +77,13 @@ fn wait_for_code(world: &Rc<World>, device: &Rc<Device>, until: Instant) {
     match code {
         Some(code) => {
             set(world, device.who, Stage::Asking);
-            let command = Command::Login { phone: phone(device.who), code, device_name: device.name() };
+            let command = Command::Login {
+                phone: phone(device.who),
+                code,
+                device_name: device.name(),
+                pin: None,
+                forgot_pin: false,
+            };
             device.command(command, Intent::Login);
         }
         None if until <= Instant::now() => register(world, device),

@@ -1,6 +1,6 @@
 //! Writes: a [`Batch`] is atomic inside one partition and asserts what it rests on; a [`MergeRow`] carries a version.
 
-use crate::key::{Partition, RowKey};
+use crate::key::{Key, Partition, RowKey};
 use crate::table::{Family, Mode, Table};
 use bytes::Bytes;
 use tidings_proto::limit;
@@ -52,6 +52,7 @@ impl Batch {
 
     /// Asserts are numbered from 0 in the order of these calls; `CommitError::Conflict` names the first that failed.
     pub fn assert(mut self, table: Table, row: impl AsRef<[u8]>, assert: Assert) -> Self {
+        assert_eq!(table.mode(), Mode::Commit, "{table:?} is written by merge");
         self.check_row(table, row.as_ref());
         self.asserts.push((table, Bytes::copy_from_slice(row.as_ref()), assert));
         assert!(self.asserts.len() <= limit::BATCH_MAX_ROWS, "a batch of more than {} asserts", limit::BATCH_MAX_ROWS);
@@ -69,6 +70,7 @@ impl Batch {
         self
     }
 
+    /// Of a merge-only table too, once nobody merges this row any more: for names that are never used again.
     pub fn delete(mut self, table: Table, row: impl AsRef<[u8]>) -> Self {
         self.change(table, row.as_ref(), Change::Delete);
         self
@@ -78,9 +80,16 @@ impl Batch {
         self.changes.is_empty()
     }
 
+    /// Rows of merge-only tables that it deletes.
+    pub(crate) fn deleted_merges(&self) -> impl Iterator<Item = Key> {
+        let merged = self.changes.iter().filter(|changed| changed.table.mode() == Mode::Merge);
+        merged.map(|changed| Key { table: changed.table, partition: self.partition.clone(), row: changed.row.clone() })
+    }
+
     fn change(&mut self, table: Table, row: &[u8], change: Change) {
         self.check_row(table, row);
         if let Change::Put { value, .. } = &change {
+            assert_eq!(table.mode(), Mode::Commit, "{table:?} is written by merge");
             assert!(value.len() <= limit::VALUE_MAX_BYTES, "a value of {} bytes in {table:?}", value.len());
             self.bytes += value.len();
             assert!(self.bytes <= limit::BATCH_MAX_BYTES, "a batch of {} bytes", self.bytes);
@@ -93,7 +102,6 @@ impl Batch {
 
     fn check_row(&self, table: Table, row: &[u8]) {
         assert_eq!(table.family(), self.family, "a batch stays in its family");
-        assert_eq!(table.mode(), Mode::Commit, "{table:?} is written by merge");
         assert!(row.len() <= limit::ROW_KEY_MAX_BYTES, "a row key of {} bytes in {table:?}", row.len());
     }
 }

@@ -7,7 +7,7 @@ use crate::batch::{Assert, Batch, MergeRow};
 use crate::clock::ManualClock;
 use crate::error::{CommitError, StoreError};
 use crate::key::{Key, Row, Scan};
-use crate::store::Store;
+use crate::store::{MERGE_DELAY_MAX_MS, Store};
 use crate::table::{Family, Table};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -39,6 +39,7 @@ macro_rules! conformance_tests {
             large_values_come_back_whole,
             merged_rows_are_seen_at_once,
             merged_rows_are_scanned_in_order,
+            merged_rows_that_were_deleted_do_not_come_back,
             a_closed_store_answers_nothing,
         );
 
@@ -441,6 +442,23 @@ pub async fn merged_rows_are_scanned_in_order(store: &Store, _: &ManualClock) {
     assert_eq!(scan(store, Scan::all(Table::Delivered, PARTITION, 2).from("1")).await, ["1", "2"]);
     assert_eq!(scan(store, all().from("1").until("3")).await, ["1", "2"]);
     assert!(scan(store, all().from("3").until("1")).await.is_empty());
+}
+
+pub async fn merged_rows_that_were_deleted_do_not_come_back(store: &Store, clock: &ManualClock) {
+    for wait_ms in [0, MERGE_DELAY_MAX_MS] {
+        let merge = |row| MergeRow::new(Table::Delivered, PARTITION, row, 1, "12");
+        store.merge(vec![merge("gone"), merge("kept")]).await.unwrap();
+        clock.advance(wait_ms);
+        // Waiting for the disk, or there already.
+        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+        let batch = || Batch::new(Table::Delivered.family(), PARTITION).delete(Table::Delivered, "gone");
+        store.commit(batch()).await.unwrap();
+        assert_eq!(scan(store, all(Table::Delivered)).await, ["kept"]);
+        store.merge(vec![merge("other")]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+        assert_eq!(scan(store, all(Table::Delivered)).await, ["kept", "other"]);
+        store.commit(batch().delete(Table::Delivered, "other")).await.unwrap();
+    }
 }
 
 /// Merges rows of `(row, version)` in the order given, some of them in one call, and looks at what stands.

@@ -16,6 +16,7 @@
 //! **Reading** gives entries as they are stored. Expiry (and [`Log::forget`]) removes entries, never seqs: inside the range that a page covers
 //! a missing seq is an entry that expired.
 
+mod erase;
 mod forget;
 mod page;
 mod row;

@@ -43,8 +43,14 @@ pub enum Table {
     /// Whom an account counts as its contacts, as far as it said so (`sharing`). Partition: account id. Row: empty. Value:
     /// account ids. Written while something is shared with contacts only, deleted after.
     Contacts = 71,
+    /// Accounts that are being deleted. Partition: empty. Row: account id. Value: what the work needs that is gone already
+    /// (`account::deletion`). Written before the first of it goes, deleted when nothing is left.
+    Deletion = 19,
     /// Codes that were sent. Partition: keyed hash of the number. Row: empty. Expires with the code.
     Code = 16,
+    /// The PIN that locks an account's number (`account::lock`). Partition: account id. Row: empty. Written when it is set or
+    /// tried, when somebody forgot it, and once a day while a device of the account is there.
+    Lock = 22,
     /// Devices that wait to be linked. Partition: link id. Row: empty. Written when a new device opens the place, when an old
     /// one leaves something there, and when it is redeemed. Expires in minutes.
     Link = 18,
@@ -92,6 +98,9 @@ pub enum Table {
     /// key, and the wrong guesses). Written when a backup is complete, and when a passphrase is set or tried.
     Backup = 63,
 
+    /// What people report. Partition: day since 1970 (u64). Row: report id. Expires; deleted when it is closed.
+    Report = 64,
+
     /// What the server itself remembers. Partition: empty. Row: name. Holds the secrets it made at its first start.
     Server = 50,
 }
@@ -104,6 +113,7 @@ pub enum Family {
     Account,
     DeviceOwner,
     Phone,
+    Deletion,
     Link,
     Keys,
     Conversation,
@@ -113,6 +123,7 @@ pub enum Family {
     LookupUse,
     Blob,
     BlobDue,
+    Report,
     Server,
 }
 
@@ -131,7 +142,7 @@ pub enum Access {
 }
 
 impl Table {
-    pub const ALL: [Table; 30] = [
+    pub const ALL: [Table; 33] = [
         Table::Entry,
         Table::Sent,
         Table::Bucket,
@@ -142,8 +153,10 @@ impl Table {
         Table::Block,
         Table::Sharing,
         Table::Contacts,
+        Table::Lock,
         Table::DeviceOwner,
         Table::Phone,
+        Table::Deletion,
         Table::Code,
         Table::Link,
         Table::KeyPackage,
@@ -161,6 +174,7 @@ impl Table {
         Table::BlobDue,
         Table::Backup,
         Table::LookupUse,
+        Table::Report,
         Table::Server,
     ];
 
@@ -168,11 +182,16 @@ impl Table {
         match self {
             Table::Entry | Table::Sent | Table::Head => Family::Log,
             Table::Bucket => Family::Bucket,
-            Table::Account | Table::Device | Table::Membership | Table::Block | Table::Sharing | Table::Contacts => {
-                Family::Account
-            }
+            Table::Account
+            | Table::Device
+            | Table::Membership
+            | Table::Block
+            | Table::Sharing
+            | Table::Contacts
+            | Table::Lock => Family::Account,
             Table::DeviceOwner => Family::DeviceOwner,
             Table::Phone | Table::Code => Family::Phone,
+            Table::Deletion => Family::Deletion,
             Table::Link => Family::Link,
             Table::KeyPackage | Table::DeviceKey => Family::Keys,
             Table::Roster | Table::GroupInfo | Table::GroupTree | Table::JoinRequest => Family::Conversation,
@@ -182,6 +201,7 @@ impl Table {
             Table::LookupUse => Family::LookupUse,
             Table::Blob | Table::BlobUse | Table::Backup => Family::Blob,
             Table::BlobDue => Family::BlobDue,
+            Table::Report => Family::Report,
             Table::Server => Family::Server,
         }
     }
@@ -213,8 +233,10 @@ impl Table {
             Table::Block => "block",
             Table::Sharing => "sharing",
             Table::Contacts => "contacts",
+            Table::Lock => "lock",
             Table::DeviceOwner => "device_owner",
             Table::Phone => "phone",
+            Table::Deletion => "deletion",
             Table::Code => "code",
             Table::Link => "link",
             Table::KeyPackage => "key_package",
@@ -232,6 +254,7 @@ impl Table {
             Table::BlobUse => "blob_use",
             Table::BlobDue => "blob_due",
             Table::Backup => "backup",
+            Table::Report => "report",
             Table::Server => "server",
         }
     }

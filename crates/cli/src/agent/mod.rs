@@ -3,9 +3,10 @@
 //!
 //! * [`guard`]: who may ask (token, `Host`, `Origin`). * [`token`]: the token's file. * [`problem`]: errors.
 //! * [`events`]: what happens, by long poll or as server-sent events. * [`messages`], [`conversations`], [`groups`], [`people`], [`contacts`],
-//!   [`status`], [`kept`],
+//!   [`status`], [`account`], [`kept`],
 //!   [`presence`], [`say`], [`search`]: the endpoints. * [`openapi`]: their description, at `/openapi.json` and `/docs`.
 
+mod account;
 mod contacts;
 mod conversations;
 mod events;
@@ -116,6 +117,7 @@ fn router(agent: Arc<Agent>) -> Router {
 
 fn api() -> OpenApiRouter<Arc<Agent>> {
     OpenApiRouter::new()
+        .merge(account::routes())
         .merge(messages::routes())
         .merge(conversations::routes())
         .merge(presence::routes())

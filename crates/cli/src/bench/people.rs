@@ -92,7 +92,13 @@ impl<'a> People<'a> {
         let phone = phone(number);
         let code = self.target.sms.expect(&phone);
         self.request(Method::POST, "register", None, &Register { phone: phone.clone() }).await?;
-        let login = Login { phone: phone.clone(), code: code.arrives().await?, device_name: "bench".into() };
+        let login = Login {
+            phone: phone.clone(),
+            code: code.arrives().await?,
+            device_name: "bench".into(),
+            pin: None,
+            forgot_pin: false,
+        };
         let tokens: Tokens = json(&self.request(Method::POST, "login", None, &login).await?)?;
         let person = Person { phone, account: tokens.account, device: tokens.device, token: tokens.access_token };
         if with_credential {

@@ -42,7 +42,7 @@ impl Socket {
     pub async fn open(dial: Dial, token: &str) -> Result<(Self, Vec<PlanLog>)> {
         let open = async {
             let mut socket = Self::connect(dial).await?;
-            socket.feed(&ClientFrame::Hello { token: token.to_owned(), since_ms: 0 }).await?;
+            socket.feed(&ClientFrame::Hello { token: token.to_owned(), since_ms: 0, count: 0 }).await?;
             socket.flush().await?;
             let mut logs = Vec::new();
             loop {

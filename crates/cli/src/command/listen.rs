@@ -130,6 +130,9 @@ fn human(item: &Item, shown: &Option<Message>, zone: &TimeZone) -> Option<String
         }
         (Item::Presence { account, online: true, .. }, _) => Some(format!("({account} is online)")),
         (Item::Connection { state }, _) => Some(format!("({})", state.replace('_', " "))),
+        (Item::LockReset { opens }, _) => Some(format!(
+            "(somebody says that they forgot your PIN, and gets in at {opens}; if it was not you: tidings lock keep)"
+        )),
         (Item::Missed, _) => Some("(some events were missed; `tidings history` shows everything)".into()),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and what several of them need.
 
+pub mod account;
 pub mod agent;
 pub mod archive;
 pub mod backup;
@@ -18,6 +19,7 @@ pub mod info;
 pub mod link;
 pub mod list;
 pub mod listen;
+pub mod lock;
 pub mod logout;
 pub mod mention;
 pub mod mute;
@@ -30,6 +32,7 @@ pub mod privacy;
 pub mod profile;
 pub mod react;
 pub mod register;
+pub mod report;
 pub mod restore;
 pub mod search;
 pub mod send;
@@ -137,6 +140,38 @@ pub(crate) async fn catch_up(handle: &Handle) -> Result<Connection, Failure> {
             Ok(Some(News::Event(_))) => {}
             Ok(None) | Err(_) => return Ok(connection),
         }
+    }
+}
+
+/// Nobody waits longer for the chats to be entered; the rest comes by itself.
+const ENTER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often it is looked at, and a little later than the last word there may be more to enter.
+const ENTER_POLL: Duration = Duration::from_millis(200);
+const ENTER_QUIET: Duration = Duration::from_secs(1);
+
+/// After a restore: waits until this device is in its chats again, and says how it gets on.
+pub(crate) async fn enter_chats(handle: &Handle) -> Result<(), Failure> {
+    let give_up = Instant::now() + ENTER_TIMEOUT;
+    let (mut quiet_since, mut told) = (None, 0);
+    loop {
+        let Status { connection, joining, .. } = status(handle).await?;
+        let now = Instant::now();
+        if joining > 0 && joining != told {
+            eprintln!("Entering {joining} {}…", if joining == 1 { "chat" } else { "chats" });
+            told = joining;
+        }
+        if connection == Connection::Live && joining == 0 {
+            if now.duration_since(*quiet_since.get_or_insert(now)) >= ENTER_QUIET {
+                return Ok(());
+            }
+        } else {
+            quiet_since = None;
+        }
+        if now >= give_up {
+            eprintln!("note: {joining} chats are not entered yet; that goes on with the next command");
+            return Ok(());
+        }
+        tokio::time::sleep(ENTER_POLL).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::backup::ask_for_secret;
 use super::backup::file::Source;
 use super::restore::came_back;
-use super::{log_to_stderr, logged_out, status, unexpected};
+use super::{enter_chats, log_to_stderr, logged_out, status, unexpected};
 use crate::Common;
 use crate::driver::{Handle, News};
 use crate::failure::Failure;
@@ -39,6 +39,8 @@ In scripts, the code is read from standard input, or asked for and given in two 
   tidings register +31612345678 --request
   tidings register +31612345678 --code 123456
 
+A number that is locked (`tidings lock`) needs its PIN too: --pin 1234, or it is asked for. Who forgot it waits some days.
+
 A server that was just started prints codes on its console. Set TIDINGS_PASSPHRASE to protect the account's key on
 this machine; every later command needs it then.")]
 pub struct Register {
@@ -56,6 +58,12 @@ pub struct Register {
     /// Only ask for a code to be sent
     #[arg(long)]
     request: bool,
+    /// The number's PIN, if it is locked (`tidings lock`)
+    #[arg(long, value_parser = super::lock::pin, env = "TIDINGS_PIN", hide_env_values = true)]
+    pin: Option<String>,
+    /// The PIN was forgotten: the lock opens after some days, unless a device of the account ends that
+    #[arg(long, conflicts_with = "pin")]
+    forgot_pin: bool,
     /// Do not restore the account's backup: a new identity, and nothing of what was
     #[arg(long)]
     anew: bool,
@@ -92,8 +100,14 @@ pub fn code(text: &str) -> Result<String, String> {
 }
 
 impl Register {
-    pub fn to_restore(phone: Phone, device_name: Option<String>, code: Option<String>, ending: Ending) -> Self {
-        Self { phone, name: None, device_name, code, request: false, anew: false, ending }
+    pub fn to_restore(
+        phone: Phone,
+        device_name: Option<String>,
+        code: Option<String>,
+        pin: Option<String>,
+        ending: Ending,
+    ) -> Self {
+        Self { phone, name: None, device_name, code, request: false, pin, forgot_pin: false, anew: false, ending }
     }
 
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
@@ -167,10 +181,34 @@ impl Register {
     ) -> Result<Result<(), ClientError>, Failure> {
         let device_name = self.device_name.clone().unwrap_or_else(machine_name);
         let device_name = shorten_bytes(&text::line(&device_name), DEVICE_NAME_MAX_BYTES);
-        match handle.ask(Command::LoginToRestore { phone: self.phone.to_string(), code, device_name }).await? {
-            Ok(Reply::SignedIn { backup }) => self.go_on(handle, profile, backup).await.map(Ok),
-            Ok(other) => Err(unexpected(&other)),
-            Err(error) => Ok(Err(error)),
+        let on_terminal = std::io::stdin().is_terminal();
+        let (mut pin, mut attempt) = (self.pin.clone(), 0);
+        loop {
+            let login = Command::LoginToRestore {
+                phone: self.phone.to_string(),
+                code: code.clone(),
+                device_name: device_name.clone(),
+                pin: pin.clone(),
+                forgot_pin: self.forgot_pin,
+            };
+            match handle.ask(login).await? {
+                Ok(Reply::SignedIn { backup }) => return self.go_on(handle, profile, backup).await.map(Ok),
+                Ok(other) => return Err(unexpected(&other)),
+                // The code stays good.
+                Err(ClientError::Refused { code: Code::PinRequired | Code::WrongPin, detail, .. })
+                    if on_terminal && !self.forgot_pin && attempt < ATTEMPTS_MAX =>
+                {
+                    attempt += 1;
+                    eprintln!("{}", text::line(&detail));
+                    pin = Some(super::lock::ask().await?);
+                }
+                Err(ClientError::Refused { code: Code::PinRequired, detail, .. }) => {
+                    let way_out =
+                        "Give it with --pin; if it was forgotten, with --forgot-pin, and again once it is open.";
+                    return Err(Failure::with(detail, way_out));
+                }
+                Err(error) => return Ok(Err(error)),
+            }
         }
     }
 
@@ -229,12 +267,12 @@ impl Register {
                 Some(News::Event(Event::Transfer { what: Transfer::Restore, done, total })) => {
                     eprintln!("{done} of {total} messages");
                 }
-                Some(News::Event(Event::Restored { messages, damaged: 0 })) => {
-                    return out::line(&format!("The backup is restored: {messages} messages."));
-                }
                 Some(News::Event(Event::Restored { messages, damaged })) => {
-                    let text = format!("The backup is restored: {messages} messages; {damaged} parts were damaged.");
-                    return out::line(&text);
+                    enter_chats(handle).await?;
+                    return out::line(&match damaged {
+                        0 => format!("The backup is restored: {messages} messages."),
+                        _ => format!("The backup is restored: {messages} messages; {damaged} parts were damaged."),
+                    });
                 }
                 Some(News::Event(Event::LoggedOut { reason })) => return Err(logged_out(&reason)),
                 Some(_) => {}
@@ -250,6 +288,7 @@ impl Register {
         let reply = handle.call(Command::RestoreFromFile { head, secret: secret.clone() }).await?;
         self.registered(profile, &reply)?;
         let damaged = source.merge(handle, secret).await?;
+        enter_chats(handle).await?;
         out::line(&came_back(path, damaged))?;
         eprintln!("Set a code for the next backup with: tidings backup set-code");
         Ok(())

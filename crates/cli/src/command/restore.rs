@@ -30,6 +30,9 @@ pub struct Restore {
     /// The code that was sent to the number, if you have it already
     #[arg(long, value_parser = super::register::code)]
     code: Option<String>,
+    /// The number's PIN, if it is locked (`tidings lock`)
+    #[arg(long, value_parser = super::lock::pin, env = "TIDINGS_PIN", hide_env_values = true)]
+    pin: Option<String>,
     /// What your other devices call this one [default: the machine's name]
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
@@ -46,7 +49,7 @@ impl Restore {
             )),
             from => {
                 let ending = from.map_or(Ending::Restore, Ending::File);
-                Register::to_restore(self.phone, self.device_name, self.code, ending).run(common).await
+                Register::to_restore(self.phone, self.device_name, self.code, self.pin, ending).run(common).await
             }
         }
     }

@@ -46,6 +46,7 @@ impl Status {
                 "outbox": status.outbox,
                 "unread": status.unread,
                 "unread_muted": status.unread_muted,
+                "lock_opens_ms": status.lock_reset_ms,
             }));
         }
         let connection = match status.connection {
@@ -62,6 +63,10 @@ impl Status {
             muted => format!("  ({muted} in muted conversations)"),
         };
         out::line(&format!("Unread    {}{muted}", status.unread))?;
-        out::line(&format!("To send   {}", status.outbox))
+        out::line(&format!("To send   {}", status.outbox))?;
+        match status.lock_reset_ms {
+            Some(_) => out::line("Lock      somebody says that they forgot your PIN; see: tidings lock status"),
+            None => Ok(()),
+        }
     }
 }

@@ -22,6 +22,7 @@ pub fn notice(notice: &Notice) -> String {
         Notice::Added { by, who } => format!("{} added {}.", name(by), names(who)),
         Notice::Removed { by, who } => format!("{} removed {}.", name(by), names(who)),
         Notice::Left { who } => format!("{} left.", name(who)),
+        Notice::AccountDeleted { who } => format!("{} deleted their account.", name(who)),
         Notice::JoinedByLink { who } => format!("{} joined by a link.", name(who)),
         Notice::AdminsChanged { by, named, dismissed } => {
             let named = (!named.is_empty()).then(|| format!("made admins of {}", names(named)));

@@ -95,7 +95,13 @@ impl People {
         let register = Register { phone: phone.clone() };
         let (status, _) = self.call::<serde_json::Value>(Method::POST, "register", None, Some(&register)).await?;
         assert_eq!(status, StatusCode::ACCEPTED, "registering");
-        let login = Login { code: self.sms.code(&phone).await?, phone, device_name: "crash".into() };
+        let login = Login {
+            code: self.sms.code(&phone).await?,
+            phone,
+            device_name: "crash".into(),
+            pin: None,
+            forgot_pin: false,
+        };
         let (status, tokens) = self.call::<Tokens>(Method::POST, "login", None, Some(&login)).await?;
         assert_eq!(status, StatusCode::OK, "logging in");
         let tokens = tokens.expect("the answer to a login has tokens");

@@ -78,7 +78,7 @@ async fn open(server: SocketAddr, token: String) -> Option<Socket> {
     let mut request = format!("ws://{server}/v1/socket").into_client_request().expect("the address is valid");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL_CBOR));
     let (mut socket, _) = tokio_tungstenite::client_async(request, tcp).await.ok()?;
-    let hello = ClientFrame::Hello { token, since_ms: 0 };
+    let hello = ClientFrame::Hello { token, since_ms: 0, count: 0 };
     socket.send(Message::Binary(to_cbor(&hello))).await.ok()?;
     Some(socket)
 }

@@ -2,6 +2,7 @@
 //!
 //! [`world`] starts and ends processes; every other file is about one thing.
 
+mod account;
 mod agent;
 mod backup;
 mod bad_input;

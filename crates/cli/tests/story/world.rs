@@ -70,7 +70,7 @@ impl World {
     /// At the same address as before.
     pub fn start_server(&mut self) {
         let mut command = self.command(&["serve"]);
-        command.args(["--listen", &self.address.to_string(), "--data"]).arg(self.folder.path().join("data"));
+        command.args(["--listen", &self.address.to_string(), "--data"]).arg(self.data());
         // Stories ask for more codes than people do.
         command.env("TIDINGS_LIMITS_CODE_INTERVAL_S", "0").env("TIDINGS_LIMITS_CODES_PER_NUMBER_PER_HOUR", "100");
         let server = Running::start(command);
@@ -96,6 +96,11 @@ impl World {
 
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// The server's.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     pub fn account(&self, phone: &str) -> PathBuf {

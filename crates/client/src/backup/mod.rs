@@ -18,6 +18,7 @@ pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod set;
 
+use crate::account::Given;
 use crate::command::{Command, Reply};
 use crate::http::Answer;
 use crate::io::CallId;
@@ -135,8 +136,8 @@ pub(crate) fn perform(step: &mut Step<'_>, id: CallId, command: Command) -> Resu
         Command::BackUp => run::now(step, id).map(|()| None),
         Command::BackupStatus => Ok(Some(Reply::Backup(row::view(step)?))),
         Command::BackUpToFile { part } => file::write(step, part).map(Some),
-        Command::LoginToRestore { phone, code, device_name } => {
-            restore::login(step, id, &phone, code, device_name).map(|()| None)
+        Command::LoginToRestore { phone, code, device_name, pin, forgot_pin } => {
+            restore::login(step, id, Given { phone, code, device_name, pin, forgot_pin }).map(|()| None)
         }
         Command::StartAnew => restore::start_anew(step, id).map(|()| None),
         Command::Restore { secret } => restore::restore(step, id, secret).map(|()| None),

@@ -12,11 +12,10 @@ use super::Ask;
 use super::row::{self, Row};
 use super::secret::{self, Derived, Lock};
 use super::set::wrong;
-use crate::account;
+use crate::account::{self, Given};
 use crate::archive::import;
 use crate::archive::manifest::{self, Manifest};
 use crate::command::Reply;
-use crate::contact;
 use crate::error::ClientError;
 use crate::http::{self, Answer, token};
 use crate::io::{CallId, HttpBody, Method};
@@ -26,9 +25,8 @@ use crate::step::{Done, Step, Stop};
 use crate::view;
 use serde::{Deserialize, Serialize};
 use tidings_proto::backup::{Backup, OpenBackupKey, OpenedBackupKey};
-use tidings_proto::http::{Login, Tokens};
+use tidings_proto::http::Tokens;
 use tidings_proto::id::AccountId;
-use tidings_proto::limit::DEVICE_NAME_MAX_BYTES;
 use tidings_proto::problem::Code;
 use zeroize::Zeroizing;
 
@@ -48,16 +46,10 @@ pub(crate) struct Restoring {
     key: Option<(secret::BackupKey, Lock)>,
 }
 
-pub(crate) fn login(step: &mut Step<'_>, reply: CallId, phone: &str, code: String, device_name: String) -> Done {
-    if step.mem.me.is_some() {
-        return Err(ClientError::AlreadyLoggedIn.into());
-    }
-    if device_name.len() > DEVICE_NAME_MAX_BYTES {
-        return Err(ClientError::TooLong { bytes: device_name.len(), max: DEVICE_NAME_MAX_BYTES }.into());
-    }
-    let phone = contact::normalize_phone(phone)?;
-    let body = http::json(&Login { phone: phone.clone(), code, device_name });
-    http::ask_unsigned(step, Purpose::Backup(Ask::Login { reply, phone }), "/v1/login", body)
+pub(crate) fn login(step: &mut Step<'_>, reply: CallId, given: Given) -> Done {
+    let login = given.login(step)?;
+    let phone = login.phone.clone();
+    http::ask_unsigned(step, Purpose::Backup(Ask::Login { reply, phone }), "/v1/login", http::json(&login))
 }
 
 pub(crate) fn login_answered(step: &mut Step<'_>, reply: CallId, phone: String, answer: Answer) -> Done {

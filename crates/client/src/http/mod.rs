@@ -142,8 +142,16 @@ pub(crate) fn response(
             dispatch(step, Call { repeated: true, ..call })?;
             Ok(None)
         }
-        Some(Code::LoggedOut) => Err(Stop::LoggedOut { why: "the server logged this device out".into() }),
+        Some(Code::LoggedOut) => Err(Stop::LoggedOut { why: why(&answer) }),
         _ => Ok(Some((call.purpose, answer))),
+    }
+}
+
+/// What the server says about it.
+pub(crate) fn why<T>(answer: &Result<T, Failure>) -> String {
+    match answer {
+        Err(Failure::Problem(problem)) if !problem.detail.is_empty() => problem.detail.clone(),
+        _ => "the server logged this device out".into(),
     }
 }
 

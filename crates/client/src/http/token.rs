@@ -4,7 +4,7 @@
 //! used. So an answer that got lost is asked for again with the old refresh token, and what came is in the database
 //! before it is used.
 
-use super::{Answer, Failure, ask_unsigned, form, read};
+use super::{Answer, Failure, ask_unsigned, form, read, why};
 use crate::memory::Purpose;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
@@ -35,7 +35,10 @@ pub(crate) fn refresh(step: &mut Step<'_>) -> Done {
         return Ok(());
     }
     let Some(token) = setting::get::<String>(step.tx, Setting::RefreshToken)? else { return Ok(()) };
-    let body = form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]);
+    let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+    let proof = step.mem.me.as_ref().map(|me| me.mls.prove_refresh(&token));
+    fields.extend(proof.iter().map(|proof| ("proof", proof.as_str())));
+    let body = form(&fields);
     ask_unsigned(step, Purpose::Refresh, "/v1/oauth/token", body)
 }
 
@@ -60,7 +63,7 @@ pub(crate) fn refreshed(step: &Step<'_>, answer: Answer) -> Result<Result<(), Fa
             Ok(Ok(()))
         }
         Err(failure) if matches!(failure.code(), Some(Code::InvalidGrant | Code::LoggedOut)) => {
-            Err(Stop::LoggedOut { why: "this device's login is not valid any more".into() })
+            Err(Stop::LoggedOut { why: why::<()>(&Err(failure)) })
         }
         Err(failure) => Ok(Err(failure)),
     }

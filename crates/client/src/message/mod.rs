@@ -314,6 +314,17 @@ pub(crate) fn notice(
     Ok(())
 }
 
+/// Whether it was said here about this person already.
+pub(crate) fn has_notice(
+    tx: &Connection,
+    conversation: ConversationId,
+    about: AccountId,
+    notice: &Notice,
+) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM message WHERE conversation = ?1 AND kind = ?2 AND account = ?3 AND text = ?4")?
+        .exists(params![conversation.as_bytes(), Kind::Notice as u8, about.as_bytes(), notice_text(notice)])
+}
+
 /// A reply is shown as one if it names what is here under that id, or something that is not here.
 fn quotable(tx: &Connection, conversation: ConversationId, target: Option<Target>) -> Result<Option<MessageId>, Stop> {
     let Some(target) = target else { return Ok(None) };

@@ -8,12 +8,15 @@ use super::Mls;
 use super::error::MlsError;
 use super::identity::sender;
 use super::policy::{Author, Effect, Verified};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer as _;
 use openmls::prelude::{
     Extension, ExtensionType, Extensions, GroupContext, MlsGroup, RequiredCapabilitiesExtension, UnknownExtension,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
+use tidings_proto::credential::refresh;
 use tidings_proto::entry::{Change, Sender};
 use tidings_proto::group::{self, EXTENSION_TYPE, GroupRules, Leaf, LeaveProof, Leaves};
 use tidings_proto::id::ConversationId;
@@ -44,6 +47,11 @@ impl Mls {
             let message = LeaveProof::message(conversation, sender, &leaf.encryption_key);
             Ok(LeaveProof { sender, signature: self.identity.signature.sign(&message).to_bytes().to_vec().into() })
         })
+    }
+
+    /// Shows that this device uses this refresh token itself.
+    pub fn prove_refresh(&self, refresh_token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.identity.signature.sign(&refresh(refresh_token)).to_bytes())
     }
 
     /// Whether a proof shows that its sender leaves, being in the group now.

@@ -33,7 +33,13 @@ fn safety(world: &mut World, who: usize, other: usize) -> String {
 fn fresh(world: &mut World, who: usize) -> usize {
     let phone = world.people[who].phone.clone();
     let new = world.add(phone.clone(), Db::open_memory().unwrap());
-    let login = Command::LoginToRestore { phone, code: "000000".into(), device_name: "new".into() };
+    let login = Command::LoginToRestore {
+        phone,
+        code: "000000".into(),
+        device_name: "new".into(),
+        pin: None,
+        forgot_pin: false,
+    };
     match world.ask(new, login) {
         Ok(Reply::SignedIn { backup: Some(_) }) => new,
         other => panic!("{other:?}"),

@@ -86,7 +86,10 @@ fn a_new_phone_knows_whom_its_person_blocks_also_if_it_was_cut_off_when_it_asked
         let mut world = before.copy();
         let phone = world.people[1].phone.clone();
         let new = world.add(phone.clone(), crate::db::Db::open_memory().unwrap());
-        world.command(new, Command::Login { phone, code: "000000".into(), device_name: "new".into() });
+        world.command(
+            new,
+            Command::Login { phone, code: "000000".into(), device_name: "new".into(), pin: None, forgot_pin: false },
+        );
         while !world.people[new].requests.iter().any(|line| line.contains("credential")) {
             assert!(world.step(), "the login goes on");
         }

@@ -17,6 +17,7 @@ mod people;
 mod presence;
 mod receipt;
 mod repair;
+mod rollback;
 mod rotate;
 mod search;
 mod server;

@@ -47,6 +47,8 @@ pub struct TestDevice {
     pub last_resort: Option<Payload>,
     pub out: bool,
     pub cursors: BTreeMap<LogId, u64>,
+    /// The highest count that it said.
+    pub hellos: u64,
 }
 
 #[derive(Clone, Default)]
@@ -245,6 +247,7 @@ impl TestServer {
                 last_resort: None,
                 out: false,
                 cursors: BTreeMap::new(),
+                hellos: 0,
             },
         );
         device
@@ -264,6 +267,7 @@ impl TestServer {
 
     fn oauth(&mut self, what: &str, request: &HttpRequest) -> Answer {
         let HttpBody::Form(form) = &request.body else { panic!("no form") };
+        let (form, _) = form.split_once("&proof=").unwrap_or((form, ""));
         let (device, _) = form.rsplit_once('=').and_then(|(_, token)| parse_token(token)).unwrap();
         let found = self.devices.get_mut(&device).unwrap();
         if what == "revoke" {
@@ -353,8 +357,8 @@ impl TestServer {
     }
 
     pub fn frame(&mut self, connection: ConnectionId, frame: ClientFrame) {
-        if let ClientFrame::Hello { token, since_ms } = frame {
-            return self.hello(connection, &token, since_ms);
+        if let ClientFrame::Hello { token, since_ms, count } = frame {
+            return self.hello(connection, &token, since_ms, count);
         }
         let device = self.connections[&connection].expect("hello comes first");
         let account = self.devices[&device].account;
@@ -404,7 +408,7 @@ impl TestServer {
         self.out.extend(reply.map(|reply| (connection, reply)));
     }
 
-    fn hello(&mut self, connection: ConnectionId, token: &str, since_ms: u64) {
+    fn hello(&mut self, connection: ConnectionId, token: &str, since_ms: u64, count: u64) {
         let device = match self.device(Some(token)) {
             Ok(device) => device,
             Err(problem) => {
@@ -416,10 +420,13 @@ impl TestServer {
         self.goodbye(device, Code::Replaced);
         self.connections.retain(|_, of| *of != Some(device));
         self.connections.insert(connection, Some(device));
+        let counted = self.devices.get_mut(&device).unwrap();
+        let rolled_back = (count <= counted.hellos).then_some(counted.hellos);
+        counted.hellos = counted.hellos.max(count);
         let found = &self.devices[&device];
         let mut logs = Vec::new();
         for (id, log) in &self.logs {
-            let cursor = found.cursors.get(id).copied().unwrap_or(0);
+            let cursor = found.cursors.get(id).copied().filter(|_| rolled_back.is_none()).unwrap_or(0);
             let moved = log.head() > cursor || log.watermarks.values().any(|(_, at_ms)| *at_ms >= since_ms);
             let reach = log.group.as_ref().and_then(|group| group.reach.get(&found.account)).copied();
             let mine = *id == LogId::from(device) || log.members.contains(&found.account) || reach.is_some();
@@ -440,7 +447,7 @@ impl TestServer {
                 if *id == LogId::from(device) { logs.insert(0, planned) } else { logs.push(planned) }
             }
         }
-        let plan = Plan { now_ms: self.now_ms, logs, done: true };
+        let plan = Plan { now_ms: self.now_ms, logs, done: true, rolled_back };
         self.out.push_back((connection, ServerFrame::Plan(plan)));
     }
 

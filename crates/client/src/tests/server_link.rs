@@ -102,7 +102,7 @@ impl TestServer {
             self.logs.iter().filter(|(_, log)| log.leaves.contains(&device)).map(|it| *it.0).collect();
         for id in with_leaf {
             let message_id = MessageId::from_bytes(self.number());
-            self.push(id, device, message_id, Body::Gone { revoked: revoked.clone() });
+            self.push(id, device, message_id, Body::Gone { revoked: revoked.clone(), deleted: None });
             self.logs.get_mut(&id).unwrap().gone.insert(device);
         }
     }

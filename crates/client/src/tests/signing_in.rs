@@ -7,7 +7,13 @@ use tidings_proto::id::DeviceId;
 use tidings_proto::problem::Code;
 
 fn login(code: &str) -> Command {
-    Command::Login { phone: "+31612345670".into(), code: code.into(), device_name: "laptop".into() }
+    Command::Login {
+        phone: "+31612345670".into(),
+        code: code.into(),
+        device_name: "laptop".into(),
+        pin: None,
+        forgot_pin: false,
+    }
 }
 
 fn device(world: &World, who: usize) -> DeviceId {

@@ -98,7 +98,8 @@ impl World {
 
     pub fn login(&mut self, who: usize) {
         let phone = self.people[who].phone.clone();
-        let login = Command::Login { phone, code: "000000".into(), device_name: "test".into() };
+        let login =
+            Command::Login { phone, code: "000000".into(), device_name: "test".into(), pin: None, forgot_pin: false };
         let reply = self.ask(who, login).unwrap();
         assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
         self.settle();
@@ -322,6 +323,21 @@ impl World {
         self.hang_up(who);
         let db = self.people[who].client.take().unwrap().into_db();
         let db = Db::from_connection(db.into_connection()).unwrap();
+        self.people[who].client = Some(self.open(db));
+        self.people[who].inputs = VecDeque::from([Input::Tick]);
+        self.people[who].wake_ms = None;
+        self.people[who].crashes += 1;
+    }
+
+    /// What this device's database holds now, to be put back later.
+    pub fn snapshot(&self, who: usize) -> Db {
+        copy_db(&self.people[who].client.as_ref().unwrap().db)
+    }
+
+    /// The program ends; its database is an old copy when it starts again.
+    pub fn put_back(&mut self, who: usize, db: Db) {
+        self.hang_up(who);
+        self.people[who].client = None;
         self.people[who].client = Some(self.open(db));
         self.people[who].inputs = VecDeque::from([Input::Tick]);
         self.people[who].wake_ms = None;

@@ -36,6 +36,12 @@ pub struct Status {
     /// Messages of a backup, or of another device's history, are still coming.
     #[serde(default)]
     pub importing: bool,
+    /// Conversations that this device is about to come into (again), as after a restore.
+    #[serde(default)]
+    pub joining: u64,
+    /// Somebody says that they forgot the PIN of the number: when the lock opens for them.
+    #[serde(default)]
+    pub lock_reset_ms: Option<u64>,
 }
 
 /// One of one's own devices.
@@ -312,6 +318,16 @@ pub enum Body {
     Unknown,
 }
 
+/// The PIN of the number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Lock {
+    pub on: bool,
+    pub set_ms: Option<u64>,
+    /// Somebody says that they forgot it: when it opens for them.
+    pub reset_ms: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -331,6 +347,9 @@ pub enum Notice {
         who: Vec<Person>,
     },
     Left {
+        who: Person,
+    },
+    AccountDeleted {
         who: Person,
     },
     JoinedByLink {

@@ -31,6 +31,7 @@ fn people(notice: &mut Notice) -> Vec<&mut Person> {
         Notice::SafetyNumberChanged | Notice::HistoryMissing | Notice::Distrusted => vec![],
         Notice::GroupCreated { by: who }
         | Notice::Left { who }
+        | Notice::AccountDeleted { who }
         | Notice::JoinedByLink { who }
         | Notice::Renamed { by: who, .. }
         | Notice::Described { by: who, .. }

@@ -2,8 +2,10 @@
 
 use super::{Status, conversation};
 use crate::job::{self, Kind};
+use crate::own;
 use crate::session;
 use crate::step::{Step, Stop};
+use std::collections::BTreeSet;
 
 pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
     let me = step.mem.me.as_ref();
@@ -21,6 +23,17 @@ pub(crate) fn read(step: &Step<'_>) -> Result<Status, Stop> {
         changes,
         unread,
         unread_muted,
+        joining: joining(step)?,
+        lock_reset_ms: own::lock::reset_ms(step)?,
         importing: job::exists(step.tx, Kind::Import, &[])?,
     })
+}
+
+/// Those that a job is about, each once.
+fn joining(step: &Step<'_>) -> Result<u64, Stop> {
+    let mut conversations = BTreeSet::new();
+    for kind in [Kind::Rejoin, Kind::Welcome, Kind::Renew] {
+        conversations.extend(job::subjects(step.tx, kind)?);
+    }
+    Ok(conversations.len() as u64)
 }

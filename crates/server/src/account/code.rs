@@ -37,6 +37,15 @@ pub async fn make(server: &Server, phone_hash: &[u8; 32]) -> Result<String> {
 
 /// Uses up the code of a number, or an attempt. Wrong, expired, used and never sent all look the same.
 pub async fn redeem(server: &Server, phone_hash: &[u8; 32], code: &str) -> Result<()> {
+    attempt(server, phone_hash, code, false).await
+}
+
+/// Uses up an attempt if the code is wrong; if it is right it stays good.
+pub async fn check(server: &Server, phone_hash: &[u8; 32], code: &str) -> Result<()> {
+    attempt(server, phone_hash, code, true).await
+}
+
+async fn attempt(server: &Server, phone_hash: &[u8; 32], code: &str, keep: bool) -> Result<()> {
     let given = server.secrets.code_hash(phone_hash, code);
     // Each turn but the last means that another attempt was counted, and there are only so many.
     for _ in 0..=2 * CODE_ATTEMPTS_MAX {
@@ -45,6 +54,9 @@ pub async fn redeem(server: &Server, phone_hash: &[u8; 32], code: &str) -> Resul
         let Stored { value: sent, bytes } = stored::decode::<Sent>(Table::Code, row)?;
         let right = bool::from(given.ct_eq(&*sent.hash));
         let alive = server.clock.now_ms() < sent.expires_ms && sent.attempts < CODE_ATTEMPTS_MAX;
+        if keep && right && alive {
+            return Ok(());
+        }
         let batch = Batch::new(Family::Phone, phone_hash).assert(Table::Code, [], Assert::Equals(bytes));
         let batch = if right || !alive || sent.attempts + 1 >= CODE_ATTEMPTS_MAX {
             batch.delete(Table::Code, [])

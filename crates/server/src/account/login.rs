@@ -3,9 +3,9 @@
 //! The first login of a number makes its account. However many log in at once, a number gets exactly one: the `Phone` row
 //! is written only if it is absent, and who loses that race takes the winner's account.
 
-use crate::account::code;
 use crate::account::phone::Phone;
 use crate::account::token::{self, TokenAnswer};
+use crate::account::{code, lock};
 use crate::address::ClientAddress;
 use crate::directory::{self, Account, Device};
 use crate::error::{Error, Result};
@@ -33,8 +33,9 @@ use tidings_store::{Batch, CommitError, Table};
     post, path = "/v1/login", tag = "account", security(()), request_body = Login,
     responses(
         (status = 200, description = "A new device, signed in (RFC 6749 section 5.1).", body = Tokens),
+        (status = 403, description = "`pin_required`: the number is locked; the code stays good.", body = Problem),
         (status = 413, description = "`too_large`: the account has all the devices that it may have, and all were used. Log one of them out first.", body = Problem),
-        (status = 422, description = "`invalid_code`, `invalid_phone`", body = Problem),
+        (status = 422, description = "`invalid_code`, `invalid_phone`, `wrong_pin`", body = Problem),
         (status = 429, description = "`rate_limited`", body = Problem),
     )
 )]
@@ -47,6 +48,11 @@ pub async fn login(
     let phone = Phone::parse(&body.phone)?;
     let name = device_name(&body.device_name)?;
     let phone_hash = server.secrets.phone_hash(phone.as_str());
+    // A locked number is the business of who has the code: the code stays good for the next try, with the PIN.
+    code::check(&server, &phone_hash, body.code.trim()).await?;
+    if let Some(account) = directory::account_of_phone(&server.store, &phone_hash).await? {
+        lock::open(&server, account, body.pin.as_deref(), body.forgot_pin).await?;
+    }
     code::redeem(&server, &phone_hash, body.code.trim()).await?;
     let account = account_of(&server, &phone, &phone_hash).await?;
     let device = make_device(&server, account, name).await?;

@@ -2,9 +2,11 @@
 //!
 //! How rotation works stands in [`crate::auth`].
 
+use crate::account::lock;
 use crate::auth::{ACCESS_LIFETIME_S, Claims, Kind, authenticate};
 use crate::directory::{self, Device};
 use crate::error::{self, Error, Result};
+use crate::keys::credential;
 use crate::logout;
 use crate::server::Server;
 use crate::stored;
@@ -13,7 +15,10 @@ use axum::extract::{Form, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
+use tidings_proto::credential::{Credential, is_refresh};
 use tidings_proto::entry::Sender;
 use tidings_proto::http::{Refresh, Revoke, Tokens};
 use tidings_proto::problem::{Code, Problem};
@@ -61,16 +66,17 @@ pub async fn refresh(State(server): State<Arc<Server>>, Form(body): Form<Refresh
         problem.error = Some("unsupported_grant_type".into());
         return error::respond(&problem);
     }
-    rotate(&server, &body.refresh_token).await.into_response()
+    rotate(&server, &body.refresh_token, body.proof.as_deref()).await.into_response()
 }
 
-async fn rotate(server: &Arc<Server>, refresh_token: &str) -> Result<TokenAnswer> {
+async fn rotate(server: &Arc<Server>, refresh_token: &str, proof: Option<&str>) -> Result<TokenAnswer> {
     let claims = Claims::read(server, Kind::Refresh, refresh_token)
         .ok_or_else(|| invalid_grant("The refresh token is not valid; log in again."))?;
     for _ in 0..TRIES_MAX {
-        let row = directory::device(&server.store, claims.device)
-            .await?
-            .ok_or_else(|| invalid_grant("This device was logged out; log in again."))?;
+        let Some(row) = directory::device(&server.store, claims.device).await? else {
+            let why = logout::why(server, claims.device.account).await?;
+            return Err(invalid_grant(&format!("{} Log in again.", why.detail)));
+        };
         let Device { generation, confirmed, .. } = row.value;
         if claims.generation > generation {
             // Only a server that was set back in time can have given this out.
@@ -80,23 +86,38 @@ async fn rotate(server: &Arc<Server>, refresh_token: &str) -> Result<TokenAnswer
             if !confirmed && claims.generation + 1 == generation {
                 return Ok(answer(server, claims.device, generation));
             }
-            logout::log_out(server, claims.device, None).await?;
-            tracing::warn!(device = %claims.device.device, "a used refresh token came again; the device is logged out");
-            return Err(invalid_grant(
-                "The refresh token was used before, so this device is logged out; log in again.",
-            ));
+            if !is_itself(server, claims.device, refresh_token, proof).await? {
+                logout::log_out(server, claims.device, None).await?;
+                tracing::warn!(device = %claims.device.device, "a used refresh token came again; the device is logged out");
+                return Err(invalid_grant(
+                    "The refresh token was used before, so this device is logged out; log in again.",
+                ));
+            }
+            tracing::warn!(device = %claims.device.device, "a device came back with an old refresh token");
         }
         let next = Device { generation: generation + 1, confirmed: false, ..row.value };
         let batch = Batch::new(Family::Account, claims.device.account.as_bytes())
             .assert(Table::Device, claims.device.device.as_bytes(), Assert::Equals(row.bytes))
             .put(Table::Device, claims.device.device.as_bytes(), stored::encode(&next));
         match server.store.commit(batch).await {
-            Ok(()) => return Ok(answer(server, claims.device, next.generation)),
+            Ok(()) => {
+                lock::seen(server, claims.device.account).await?;
+                return Ok(answer(server, claims.device, next.generation));
+            }
             Err(CommitError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(Error::new(Code::Overloaded, "Too many refreshes at once; wait.").retry_after_ms(1_000))
+}
+
+/// Whether the device that holds the keys uses this token: its database was put back. Who stole the token alone, or read
+/// it on its way, has no such signature.
+async fn is_itself(server: &Server, device: Sender, refresh_token: &str, proof: Option<&str>) -> Result<bool> {
+    let Some(proof) = proof.and_then(|proof| URL_SAFE_NO_PAD.decode(proof).ok()) else { return Ok(false) };
+    let credential = server.store.get(&credential::key(device.device)).await?;
+    let credential = credential.and_then(|bytes| Credential::verify(&bytes).ok());
+    Ok(credential.is_some_and(|credential| is_refresh(&credential, refresh_token, &proof)))
 }
 
 /// Revoke a token

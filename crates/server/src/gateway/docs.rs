@@ -90,6 +90,10 @@ fn meaning(code: Code) -> &'static str {
         Code::RateLimited => "Too many requests of this kind from this address, account, device or for this number.",
         Code::InvalidPhone => "The phone number is not a valid number with its country code, as in +31612345678.",
         Code::InvalidCode => "The code is wrong, was used, or has expired. After five wrong attempts it is void.",
+        Code::PinRequired => {
+            "The number is locked: its PIN is needed besides the code. If it was forgotten, the lock opens after the time in <code>retry_after_ms</code>."
+        }
+        Code::WrongPin => "Not the PIN of this number. Wrong ones are counted, and each further one waits longer.",
         Code::InvalidKey => "A credential or key package does not verify, has expired, or is missing.",
         Code::QuotaFull => "Your account has as much stored on the server as it may have; delete something first.",
         Code::WrongPassphrase => "Not the passphrase or recovery code of this backup. Wrong guesses are counted.",

@@ -51,6 +51,7 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener, stop: impl Future
     // Unpacks the world's numbering plans, which takes a third of a second, before somebody waits for it.
     tokio::task::spawn_blocking(|| drop(Phone::parse("+31612345678")));
     let sweeping = tokio::spawn(crate::blob::sweep::run(server.clone()));
+    let deleting = tokio::spawn(crate::deletion::run(server.clone()));
     let (ending, ends) = watch::channel(false);
     let mut stop = pin!(stop);
     loop {
@@ -70,6 +71,7 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener, stop: impl Future
     }
     drop(listener);
     sweeping.abort();
+    deleting.abort();
     tracing::info!(sessions = server.hub.sessions(), "shutting down");
     server.hub.shut_down();
     ending.send_replace(true);

@@ -2,10 +2,10 @@
 
 use super::{openapi, socket};
 use crate::server::Server;
-use crate::{account, backup, blob, conversation, keys, presence, sync};
+use crate::{account, backup, blob, conversation, keys, presence, report, sync};
 use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
-use tidings_proto::limit::LINK_BLOB_MAX_BYTES;
+use tidings_proto::limit::{DELETION_GROUPS_MAX, LINK_BLOB_MAX_BYTES};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,6 +18,7 @@ const LINK_BODY_MAX_BYTES: usize = 2 * LINK_BLOB_MAX_BYTES;
 pub fn api() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(account().layer(DefaultBodyLimit::max(ACCOUNT_BODY_MAX_BYTES)))
+        .merge(deletion())
         .merge(link())
         .merge(keys())
         .merge(conversation::routes())
@@ -25,6 +26,7 @@ pub fn api() -> OpenApiRouter<Arc<Server>> {
         .merge(sync::routes())
         .merge(blob::routes())
         .merge(backup::routes())
+        .merge(report::routes())
         .routes(routes!(socket::get))
 }
 
@@ -39,6 +41,15 @@ fn account() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(account::device::rename, account::device::log_out))
         .routes(routes!(account::device::revoke))
         .routes(routes!(account::lookup::lookup))
+        .routes(routes!(account::lock::get, account::lock::put, account::lock::delete))
+        .routes(routes!(account::lock::end_reset))
+}
+
+/// The groups that were left just before.
+fn deletion() -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::new()
+        .routes(routes!(account::delete::delete))
+        .layer(DefaultBodyLimit::max(ACCOUNT_BODY_MAX_BYTES + 64 * DELETION_GROUPS_MAX))
 }
 
 /// What is left for a new device may be larger than the bodies of the account room.

@@ -24,7 +24,7 @@ use crate::lane::Reply;
 use crate::metrics::Shed;
 use crate::online::Interest;
 use crate::server::Server;
-use crate::sync::{cursor, page, plan};
+use crate::sync::{cursor, hello, page, plan};
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::future::poll_fn;
@@ -222,7 +222,7 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
             Ok(hello) => hello?,
             Err(_) => return Err(self.end(Goodbye::new(Code::Timeout, "No hello came."))),
         };
-        let (token, since_ms) = hello;
+        let (token, since_ms, count) = hello;
         let sender = match auth::authenticate(&self.server, &token).await {
             Ok(sender) => sender,
             Err(error) => return Err(self.end(error.into())),
@@ -233,14 +233,16 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         }
         let joined = Joined { server: self.server.clone(), sender, outbox: self.outbox.clone() };
         self.server.metrics.sessions.inc();
-        self.send_plan(sender, since_ms).await?;
+        self.send_plan(sender, since_ms, count).await?;
         Ok(joined)
     }
 
-    async fn first_frame(&mut self) -> std::result::Result<(String, u64), End> {
+    async fn first_frame(&mut self) -> std::result::Result<(String, u64, u64), End> {
         loop {
             match poll_fn(|cx| self.poll_event(cx)).await {
-                Event::Inbound(Inbound::Frame(ClientFrame::Hello { token, since_ms })) => return Ok((token, since_ms)),
+                Event::Inbound(Inbound::Frame(ClientFrame::Hello { token, since_ms, count })) => {
+                    return Ok((token, since_ms, count));
+                }
                 Event::Inbound(Inbound::Alive) | Event::Tick => {}
                 Event::Inbound(Inbound::Frame(_)) => {
                     return Err(self.end(Goodbye::new(Code::BadRequest, "The first frame is hello.")));
@@ -251,16 +253,25 @@ impl<I: Stream<Item = Inbound> + Unpin + Send> Reader<I> {
         }
     }
 
-    async fn send_plan(&mut self, sender: Sender, since_ms: u64) -> std::result::Result<(), End> {
+    async fn send_plan(&mut self, sender: Sender, since_ms: u64, count: u64) -> std::result::Result<(), End> {
         let now_ms = self.server.clock.now_ms();
-        let mut logs = match plan::plan(&self.server, sender, Some(since_ms)).await {
-            Ok(logs) => logs,
+        let planned = async {
+            let rolled_back = hello::rolled_back(&self.server, sender, count).await?;
+            let logs = match rolled_back {
+                Some(_) => plan::whole(&self.server, sender).await?,
+                None => plan::plan(&self.server, sender, Some(since_ms)).await?,
+            };
+            Ok((logs, rolled_back))
+        };
+        let planned: crate::error::Result<_> = planned.await;
+        let (mut logs, rolled_back) = match planned {
+            Ok(planned) => planned,
             Err(error) => return Err(self.end(error.into())),
         };
         let patience = Duration::from_millis(PING_INTERVAL_MS);
         loop {
             let rest = logs.split_off(logs.len().min(PLAN_PART_MAX_LOGS));
-            let part = Plan { now_ms, logs, done: rest.is_empty() };
+            let part = Plan { now_ms, logs, done: rest.is_empty(), rolled_back };
             if tokio::time::timeout(patience, poll_fn(|cx| self.outbox.poll_room(cx))).await.is_err() {
                 return Err(self.end(Goodbye::new(Code::Timeout, "The plan was not read.")));
             }

@@ -1,4 +1,4 @@
-//! Catching up: what moved ([`plan`]), page by page ([`page`]), by polling ([`poll`]), and how far a device is ([`cursor`]).
+//! Catching up: what moved ([`plan`]), page by page ([`page`]), by polling ([`poll`]), whether a database was put back ([`hello`]), and how far a device is ([`cursor`]).
 
 use crate::server::Server;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub mod cursor;
+pub mod hello;
 pub mod page;
 pub mod plan;
 pub mod poll;

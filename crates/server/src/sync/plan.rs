@@ -20,10 +20,19 @@ const SCAN_ROWS: u32 = 1_024;
 /// The inbox (if it moved) first, then conversations with entries beyond this device's cursor or with watermarks that
 /// moved since `since_ms`; the most recently active first. `None`: for those who do not follow watermarks.
 pub async fn plan(server: &Server, sender: Sender, since_ms: Option<u64>) -> Result<Vec<PlanLog>> {
+    make(server, sender, since_ms, true).await
+}
+
+/// Every log, for a device whose cursors say nothing about what it has.
+pub async fn whole(server: &Server, sender: Sender) -> Result<Vec<PlanLog>> {
+    make(server, sender, Some(0), false).await
+}
+
+async fn make(server: &Server, sender: Sender, since_ms: Option<u64>, has_cursors: bool) -> Result<Vec<PlanLog>> {
     let _turn = server.plans.acquire().await.expect("it is never closed");
     // Cursors that are still in memory count.
     server.lanes.flush(server).await?;
-    let cursors = cursors(server, sender).await?;
+    let cursors = if has_cursors { cursors(server, sender).await? } else { BTreeMap::new() };
     let cursor_of = |log: LogId| cursors.get(&log).copied().unwrap_or(0);
     let mut moved = Vec::new();
     for log in memberships(server, sender.account).await? {

@@ -148,6 +148,12 @@ impl World {
         let tokens = self.log_in(phone, &code).await.expect(StatusCode::OK).json();
         Person { world: self, tokens }
     }
+
+    /// With fresh tokens, after a while.
+    pub async fn sign_in_again<'a>(&'a self, person: Person<'a>) -> Person<'a> {
+        let tokens = self.refresh(&person.tokens.refresh_token).await.expect(StatusCode::OK).json();
+        Person { tokens, ..person }
+    }
 }
 
 /// Somebody who is signed in, on one device.

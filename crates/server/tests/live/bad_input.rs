@@ -62,10 +62,10 @@ async fn the_first_frame_is_hello_and_it_comes_once() {
     hasty.send(&ClientFrame::Ping { nonce: 1 }).await;
     ends_with(&mut hasty, Code::BadRequest, 1002).await;
     let mut twice = Peer::connect(&world, &a).await;
-    twice.send(&ClientFrame::Hello { token: a.token.clone(), since_ms: 0 }).await;
+    twice.send(&ClientFrame::Hello { token: a.token.clone(), since_ms: 0, count: 0 }).await;
     ends_with(&mut twice, Code::BadRequest, 1002).await;
     let mut forger = Peer::open(&world, Format::Json).await;
-    forger.send(&ClientFrame::Hello { token: "tda_forged".into(), since_ms: 0 }).await;
+    forger.send(&ClientFrame::Hello { token: "tda_forged".into(), since_ms: 0, count: 0 }).await;
     ends_with(&mut forger, Code::Unauthorized, 1008).await;
 }
 

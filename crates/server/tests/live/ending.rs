@@ -71,7 +71,7 @@ async fn a_shutdown_answers_what_it_took_and_says_when_to_come_back() {
     // Every append that was taken was answered.
     let taken = world.server.lanes.open(&world.server, conversation.into()).await.unwrap().head().seq - 1;
     assert_eq!(taken, answered);
-    late.send(&ClientFrame::Hello { token: a.token.clone(), since_ms: 0 }).await;
+    late.send(&ClientFrame::Hello { token: a.token.clone(), since_ms: 0, count: 0 }).await;
     assert_eq!(goodbye(&mut late).await.0, Code::ShuttingDown);
 }
 
@@ -129,7 +129,7 @@ impl Carrier {
 
     async fn hello(&mut self, world: &World) {
         let person = world.person().await;
-        self.to.send(Inbound::Frame(ClientFrame::Hello { token: person.token, since_ms: 0 })).unwrap();
+        self.to.send(Inbound::Frame(ClientFrame::Hello { token: person.token, since_ms: 0, count: 0 })).unwrap();
         let Some(Outbound::Frame(plan)) = self.from.recv().await else { panic!("no plan") };
         assert!(matches!(Self::frame(&plan), ServerFrame::Plan(_)));
     }

@@ -68,7 +68,9 @@ fn told(entries: &[Entry], device: Sender) -> Vec<(ConversationId, Option<Payloa
     let mut logs: Vec<_> = entries
         .iter()
         .map(|entry| match &entry.body {
-            Body::Gone { revoked } if entry.sender == device => (entry.log.as_conversation(), revoked.clone()),
+            Body::Gone { revoked, deleted: None } if entry.sender == device => {
+                (entry.log.as_conversation(), revoked.clone())
+            }
             other => panic!("{other:?}"),
         })
         .collect();

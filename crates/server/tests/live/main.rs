@@ -6,6 +6,7 @@ mod blocks;
 mod catching_up;
 mod commits;
 mod consent;
+mod deletions;
 mod delivery;
 mod ending;
 mod failures;

@@ -9,7 +9,7 @@ use tidings_proto::group::{GroupRules, Invite, InviteKey, JoinProof};
 use tidings_proto::http::{Conversation, Create, Created, GroupInfo, Join, Post, PostLeave, Posted};
 use tidings_proto::id::ConversationId;
 use tidings_proto::problem::Problem;
-use tidings_server::directory::Account;
+use tidings_server::directory::{self, Account};
 use tidings_server::stored;
 use tidings_store::table::Family;
 use tidings_store::{Batch, Table};
@@ -31,7 +31,8 @@ pub async fn member(world: &World) -> Member {
 pub async fn publish(world: &World, person: Person) -> Member {
     let mls = MlsDevice::new(person.sender);
     let key = identity(person.account()).verifying_key().to_bytes();
-    let row = Account { phone: vec![1], identity_key: Some(key.into()), created_ms: 1, logins: 0 };
+    let row = directory::account(&world.server.store, person.account()).await.unwrap().unwrap().value;
+    let row = Account { identity_key: Some(key.into()), ..row };
     let batch = Batch::new(Family::Account, person.account().as_bytes());
     world.server.store.commit(batch.put(Table::Account, [], stored::encode(&row))).await.unwrap();
     put_credential(world, &person, &mls.credential).await;

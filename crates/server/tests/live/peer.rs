@@ -44,11 +44,16 @@ impl Peer {
     /// A connection that has said hello and got its plan.
     pub async fn hello(world: &World, person: &Person, format: Format, since_ms: u64) -> (Self, Plan) {
         let mut peer = Self::open(world, format).await;
-        peer.send(&ClientFrame::Hello { token: person.token.clone(), since_ms }).await;
+        peer.send(&ClientFrame::Hello { token: person.token.clone(), since_ms, count: 0 }).await;
         let mut whole: Option<Plan> = None;
         loop {
             let ServerFrame::Plan(part) = peer.next().await else { panic!("no plan") };
-            let plan = whole.get_or_insert(Plan { now_ms: part.now_ms, logs: Vec::new(), done: true });
+            let plan = whole.get_or_insert(Plan {
+                now_ms: part.now_ms,
+                logs: Vec::new(),
+                done: true,
+                rolled_back: part.rolled_back,
+            });
             plan.logs.extend(part.logs);
             if part.done {
                 return (peer, whole.unwrap());
@@ -142,6 +147,6 @@ pub fn text(entry: &Entry) -> String {
         Body::Message { payload, .. } | Body::Commit { payload, .. } | Body::Welcome { payload, .. } => {
             String::from_utf8(payload.as_slice().to_vec()).unwrap()
         }
-        Body::Leave { .. } | Body::Gone { .. } | Body::JoinRequest { .. } => String::new(),
+        Body::Leave { .. } | Body::Gone { .. } | Body::LockReset { .. } | Body::JoinRequest { .. } => String::new(),
     }
 }

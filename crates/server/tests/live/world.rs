@@ -56,6 +56,11 @@ pub fn id() -> MessageId {
     MessageId::new(1_700_000_000_000, random)
 }
 
+/// The number of the world's person of this number.
+pub fn phone(number: u8) -> String {
+    format!("+31612345{number:03}")
+}
+
 pub fn payload(text: &str) -> Payload {
     text.as_bytes().to_vec().into()
 }
@@ -98,8 +103,13 @@ impl World {
     pub async fn person(&self) -> Person {
         let number = self.people.fetch_add(1, Ordering::Relaxed);
         let account = AccountId::from_bytes([number; 16]);
-        let row = Account { phone: vec![number], identity_key: None, created_ms: 1, logins: 0 };
+        let secrets = &self.server.secrets;
+        let phone = secrets.seal_phone(&self.server.random, account, &phone(number));
+        let row = Account { phone, identity_key: None, created_ms: 1, logins: 0 };
         let batch = Batch::new(Family::Account, account.as_bytes()).put(Table::Account, [], stored::encode(&row));
+        self.server.store.commit(batch).await.unwrap();
+        let hash = secrets.phone_hash(&self::phone(number));
+        let batch = Batch::new(Family::Phone, hash).put(Table::Phone, [], account.as_bytes().to_vec());
         self.server.store.commit(batch).await.unwrap();
         self.device_of(account, 1).await
     }

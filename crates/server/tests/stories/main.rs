@@ -8,4 +8,5 @@ mod backup;
 mod gateway;
 mod keys;
 mod link;
+mod lock;
 mod token;

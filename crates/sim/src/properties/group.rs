@@ -63,12 +63,20 @@ impl Played {
                     return Err("the last admin leaves".into());
                 }
             }
+            // Said of an account, whether the device is there or not.
+            Body::Gone { deleted: Some(_), .. } => {
+                if self.devices.contains(&entry.sender) {
+                    self.gone.insert(entry.sender);
+                }
+            }
             Body::Gone { .. } => {
                 if !self.devices.contains(&entry.sender) || !self.gone.insert(entry.sender) {
                     return Err("a device goes that is not there".into());
                 }
             }
-            Body::Welcome { .. } | Body::JoinRequest { .. } => return Err("it belongs into an inbox".into()),
+            Body::Welcome { .. } | Body::JoinRequest { .. } | Body::LockReset { .. } => {
+                return Err("it belongs into an inbox".into());
+            }
         }
         Ok(())
     }

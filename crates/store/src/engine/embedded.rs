@@ -12,7 +12,7 @@
 //! would double what a sweep writes, and neither a write-ahead log nor a solid-state disk would forget them for it.
 
 mod apply;
-mod census;
+pub(crate) mod census;
 mod meter;
 mod overlay;
 mod priority;
@@ -22,8 +22,6 @@ mod rows;
 mod schema;
 mod sweep;
 mod writer;
-
-pub use census::census;
 
 use crate::batch::{Batch, MergeRow};
 use crate::clock::Clock;
@@ -102,6 +100,8 @@ impl Embedded {
     }
 
     pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        // A flush that has taken such a row already is a transaction before this batch's.
+        self.shared.overlay.forget(batch.deleted_merges());
         let (answer, answered) = oneshot::channel();
         let pushed = self.shared.queue.push(Job { batch, since: Instant::now(), answer });
         if pushed == Err(StoreError::Overloaded) {

@@ -207,6 +207,10 @@ impl Disk {
                 return Err(CommitError::Conflict(index));
             }
         }
+        for key in batch.deleted_merges() {
+            self.flushed.remove(&key);
+            self.pending.retain(|(_, pending, _)| *pending != key);
+        }
         for Changed { table, row, change, .. } in batch.changes {
             let rows = self.rows.entry((table, batch.partition.clone())).or_default();
             match change {

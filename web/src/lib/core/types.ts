@@ -57,9 +57,29 @@ export type ClientError = "not_logged_in" | "already_logged_in" | { "no_such_per
 /**
  * What went wrong.
  */
-export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "invite_needed" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
+export type Code = "bad_request" | "unauthorized" | "invalid_grant" | "logged_out" | "forbidden" | "not_found" | "method_not_allowed" | "exists" | "group_full" | "commit_first" | "invite_needed" | "approval_needed" | "stale_epoch" | "conflict" | "too_large" | "unsupported_media_type" | "rate_limited" | "invalid_phone" | "invalid_code" | "pin_required" | "wrong_pin" | "invalid_key" | "quota_full" | "wrong_passphrase" | "blocked" | "no_device" | "overloaded" | "shutting_down" | "sms_failed" | "replaced" | "timeout" | "internal";
 
-export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | { "login_to_restore": { phone: string, code: string, device_name: string, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "send": { to: Peer, text: string, reply_to: MessageId | null, 
+export type Command = { "register": { phone: string, } } | { "login": { phone: string, code: string, device_name: string, 
+/**
+ * If the number is locked: a login without it fails with `pin_required`, and the code stays good.
+ */
+pin?: string | null, 
+/**
+ * The PIN was forgotten: the lock opens after some days.
+ */
+forgot_pin?: boolean, } } | { "link": { device_name: string, } } | "await_link" | { "approve_link": { code: string, } } | "devices" | { "rename_device": { device: DeviceId, name: string, } } | { "revoke_device": { device: DeviceId, } } | { "login_to_restore": { phone: string, code: string, device_name: string, 
+/**
+ * If the number is locked: a login without it fails with `pin_required`, and the code stays good.
+ */
+pin?: string | null, 
+/**
+ * The PIN was forgotten: the lock opens after some days.
+ */
+forgot_pin?: boolean, } } | "start_anew" | { "restore": { secret: string, } } | { "restore_from_file": { head: FileHead, secret: string, } } | { "restore_part": { index: number, bytes: string, } } | { "set_backup_secret": { passphrase: string | null, } } | { "prove_backup_secret": { secret: string, } } | "end_backup" | "back_up" | "backup_status" | { "back_up_to_file": { part: number, } } | "logout" | { "delete_account": { phone: string, 
+/**
+ * If the number is locked.
+ */
+pin?: string | null, } } | { "set_lock": { pin: string, } } | "remove_lock" | "lock_status" | "end_lock_reset" | { "report": { who: Peer, reason: string, messages?: Array<MessageId>, last?: number, } } | { "send": { to: Peer, text: string, reply_to: MessageId | null, 
 /**
  * People of this conversation whom the text names.
  */
@@ -189,7 +209,7 @@ current: boolean, };
  */
 export type DeviceId = string;
 
-export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "message_removed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "presence_changed": { account: AccountId, } } | "contacts_changed" | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "history_sent": { messages: number, } } | { "logged_out": { reason: string, } };
+export type Event = { "message_added": { conversation: ConversationId, message: MessageId, own: boolean, } } | { "message_changed": { conversation: ConversationId, message: MessageId, } } | { "message_removed": { conversation: ConversationId, message: MessageId, } } | { "ticks_changed": { conversation: ConversationId, } } | { "conversation_changed": { conversation: ConversationId, } } | { "typing": { conversation: ConversationId, account: AccountId, on: boolean, } } | { "presence_changed": { account: AccountId, } } | "contacts_changed" | { "join_requested": { conversation: ConversationId, account: AccountId, } } | { "device_linked": { device: DeviceId, } } | { "connection": { state: Connection, } } | "caught_up" | { "transfer": { what: Transfer, done: number, total: number, } } | { "restored": { messages: number, damaged: number, } } | { "history_sent": { messages: number, } } | { "lock_reset": { opens_ms: number, } } | { "logged_out": { reason: string, } };
 
 /**
  * What opens a backup file: its lock and its manifest.
@@ -290,6 +310,15 @@ export type LinkPreview = { url: string, title: string, description?: string | n
  */
 picture?: string | null, };
 
+/**
+ * The PIN of the number.
+ */
+export type Lock = { on: boolean, set_ms: number | null, 
+/**
+ * Somebody says that they forgot it: when it opens for them.
+ */
+reset_ms: number | null, };
+
 export type Member = { account: AccountId, title: string, admin: boolean, 
 /**
  * None of their devices can read now.
@@ -382,7 +411,7 @@ export type NewContact = {
  */
 phone: string, name: string, };
 
-export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
+export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "account_deleted": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
 
 /**
  * Whom a command is about.
@@ -437,7 +466,7 @@ export type Reply = "done" | { "code_sent": { expires_in_s: number, retry_after_
 /**
  * Messages so far, of about so many.
  */
-done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "presence": Presence | null } | { "profile": { name: string | null, about: string | null, picture: string | null, } } | { "picture": { picture: string | null, } } | { "privacy": { 
+done: number, total: number, } } | { "file_opened": { sizes: Array<number>, } } | { "queued": { message: MessageId, conversation: ConversationId, } } | { "safety_number": { digits: string, verified: boolean, } } | { "conversation": { conversation: ConversationId, account: AccountId | null, } } | { "lock": Lock } | { "reported": { report: string, } } | { "group": Group } | { "invite": { token: string, key: InviteKey, } } | "join_requested" | { "presence": Presence | null } | { "profile": { name: string | null, about: string | null, picture: string | null, } } | { "picture": { picture: string | null, } } | { "privacy": { 
 /**
  * Online and last seen.
  */
@@ -506,7 +535,15 @@ unread_muted: number,
 /**
  * Messages of a backup, or of another device's history, are still coming.
  */
-importing: boolean, };
+importing: boolean, 
+/**
+ * Conversations that this device is about to come into (again), as after a restore.
+ */
+joining: number, 
+/**
+ * Somebody says that they forgot the PIN of the number: when the lock opens for them.
+ */
+lock_reset_ms: number | null, };
 
 /**
  * The promise that a message has reached; see the design's section on ticks.

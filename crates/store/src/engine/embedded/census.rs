@@ -1,11 +1,12 @@
 //! What lies in the file, counted without the server: a reader of its own, beside a running server or without one.
 
 use super::rows::to_sql_ms;
-use super::schema::prepare_reader;
+use super::schema::{prepare_reader, sql, tree, tree_row};
 use super::{DATABASE, failed};
 use crate::census::{Census, Entries};
 use crate::error::StoreError;
-use crate::table::Table;
+use crate::key::Key;
+use crate::table::{Mode, Table};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 use tidings_proto::codec::StoredEntry;
@@ -16,7 +17,8 @@ const COUNT: &str = "SELECT count(*), coalesce(sum(length(heap.value)), 0), min(
     FROM tree_log AS tree JOIN heap ON heap.id = tree.place
     WHERE substr(tree.row, 1, 1) = ?1 AND (tree.expires_ms IS NULL) = ?3";
 
-pub fn census(folder: &Path, now_ms: u64) -> Result<Census, StoreError> {
+/// Opens the files beside a running server, or without one.
+pub fn open(folder: &Path) -> Result<Connection, StoreError> {
     let file = folder.join(DATABASE);
     if !file.exists() {
         return Err(StoreError::Unavailable(format!("there is no {}", file.display())));
@@ -25,6 +27,92 @@ pub fn census(folder: &Path, now_ms: u64) -> Result<Census, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&file, flags).map_err(failed)?;
     prepare_reader(&connection)?;
+    Ok(connection)
+}
+
+/// One row.
+pub fn get(connection: &Connection, key: &Key, now_ms: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = tree_row(key.table, &key.row);
+    let get = connection.query_row(
+        &sql(key.table).get,
+        params![&key.partition[..], row.as_slice(), to_sql_ms(now_ms)],
+        |row| row.get(0),
+    );
+    get.optional().map_err(failed)
+}
+
+/// All rows of a table in a partition, in order.
+pub fn rows(
+    connection: &Connection,
+    table: Table,
+    partition: &[u8],
+    now_ms: u64,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    let (first, end) = ([table as u8], [table as u8 + 1]);
+    let read = || -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut statement = connection.prepare(&sql(table).scan)?;
+        let rows = statement
+            .query_map(params![partition, &first[..], &end[..], to_sql_ms(now_ms), i64::MAX], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?[1..].to_vec(), row.get(1)?))
+            })?;
+        rows.collect()
+    };
+    read().map_err(failed)
+}
+
+/// How many rows each table has that are kept under one of these ids: by their partition, or (`by_row`) by the beginning
+/// of the row. Reads all keys.
+pub fn count_under(
+    connection: &Connection,
+    ids: &[[u8; 16]],
+    by_row: &[Table],
+    now_ms: u64,
+) -> Result<Vec<(Table, u64)>, StoreError> {
+    let mut found = Vec::new();
+    for table in Table::ALL {
+        let mut rows = 0;
+        for id in ids {
+            let place = if by_row.contains(&table) { "substr(row, 2, 16)" } else { "substr(partition, 1, 16)" };
+            let kept = match table.mode() {
+                Mode::Commit => "(expires_ms IS NULL OR expires_ms > ?3)",
+                Mode::Merge => "?3 IS NOT NULL",
+            };
+            let count = format!(
+                "SELECT count(*) FROM {} WHERE substr(row, 1, 1) = ?1 AND {place} = ?2 AND {kept}",
+                tree(table)
+            );
+            let count = connection
+                .query_row(&count, params![&[table as u8][..], &id[..], to_sql_ms(now_ms)], |row| row.get::<_, i64>(0));
+            rows += to_u64(count.map_err(failed)?);
+        }
+        if rows > 0 {
+            found.push((table, rows));
+        }
+    }
+    Ok(found)
+}
+
+/// The partitions of a table whose one row has this value.
+pub fn partitions_with(connection: &Connection, table: Table, value: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<Vec<u8>>> {
+        let find = format!("SELECT partition FROM {} WHERE substr(row, 1, 1) = ?1 AND value = ?2", tree(table));
+        connection.prepare(&find)?.query_map(params![&[table as u8][..], value], |row| row.get(0))?.collect()
+    };
+    read().map_err(failed)
+}
+
+/// Deletes one row, in a transaction of its own between those of a running server. Only of a table whose values are no
+/// part of what the server has in memory.
+pub fn delete(connection: &Connection, key: &Key) -> Result<bool, StoreError> {
+    let row = tree_row(key.table, &key.row);
+    connection.pragma_update(None, "query_only", false).map_err(failed)?;
+    let gone = connection.execute(&sql(key.table).delete, params![&key.partition[..], row.as_slice()]);
+    Ok(gone.map_err(failed)? > 0)
+}
+
+pub fn census(folder: &Path, now_ms: u64) -> Result<Census, StoreError> {
+    let connection = open(folder)?;
+    let file = folder.join(DATABASE);
     read(&connection, &file, now_ms).map_err(failed)
 }
 

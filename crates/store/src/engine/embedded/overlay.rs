@@ -49,6 +49,15 @@ impl Overlay {
         newer(all.waiting.get(key), all.flushing.get(key)).cloned()
     }
 
+    /// Rows that are about to be deleted do not reach the disk after that.
+    pub fn forget(&self, keys: impl Iterator<Item = Key>) {
+        let mut all = self.lock();
+        for key in keys {
+            all.waiting.remove(&key);
+            all.flushing.remove(&key);
+        }
+    }
+
     /// Rows from `start` on that come before `end`, of the same table and partition.
     pub fn range(&self, start: &Key, end: Option<&Key>) -> BTreeMap<Bytes, Merged> {
         let all = self.lock();

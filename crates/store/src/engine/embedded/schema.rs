@@ -98,7 +98,7 @@ pub fn index(table: Table) -> usize {
     Table::ALL.iter().position(|other| *other == table).expect("the catalogue is complete")
 }
 
-fn tree(table: Table) -> &'static str {
+pub fn tree(table: Table) -> &'static str {
     match table.family() {
         Family::Log if is_ordered_by_row(table) => "tree_sent",
         Family::Log => "tree_log",
@@ -106,6 +106,7 @@ fn tree(table: Table) -> &'static str {
         Family::Account => "tree_account",
         Family::DeviceOwner => "tree_device_owner",
         Family::Phone => "tree_phone",
+        Family::Deletion => "tree_deletion",
         Family::Link => "tree_link",
         Family::Keys => "tree_keys",
         Family::Conversation => "tree_conversation",
@@ -115,6 +116,7 @@ fn tree(table: Table) -> &'static str {
         Family::LookupUse => "tree_lookup_use",
         Family::Blob => "tree_blob",
         Family::BlobDue => "tree_blob_due",
+        Family::Report => "tree_report",
         Family::Server => "tree_server",
     }
 }

@@ -1,0 +1,108 @@
+//! A database that was put back: nothing is encrypted with its state, and everything goes on.
+
+use super::world::World;
+use crate::view::Tick;
+use tidings_proto::entry::{Body as EntryBody, Entry};
+
+fn entries(world: &World) -> Vec<Entry> {
+    world.server.logs.values().flat_map(|log| log.entries.iter().flatten().cloned()).collect()
+}
+
+fn commits(world: &World) -> usize {
+    entries(world).iter().filter(|entry| matches!(entry.body, EntryBody::Commit { .. })).count()
+}
+
+#[test]
+fn an_old_copy_joins_anew_before_it_says_anything() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.say(1, 0, "hi");
+    world.settle();
+    let old = world.snapshot(0);
+    world.say(0, 1, "forgotten by its author");
+    world.say(1, 0, "still to be had");
+    world.settle();
+    let before = commits(&world);
+    let epoch = world.server.logs.values().map(|log| log.epoch).max().unwrap();
+
+    world.put_back(0, old);
+    // Asked before the first connection: what waits must not go out with the old state.
+    let waits = world.say(0, 1, "after the old copy");
+    world.settle();
+    assert!(commits(&world) > before, "the group was joined anew");
+    let said = entries(&world);
+    let after = said.iter().rfind(|entry| entry.message_id == waits).unwrap();
+    assert!(after.epoch > epoch, "encrypted in a new epoch");
+    assert_eq!(world.tick_of(0, waits), Some(Tick::Delivered));
+    world.say(1, 0, "I hear you");
+    world.settle();
+    assert_eq!(
+        world.shown(1),
+        ["hello", "hi", "forgotten by its author", "still to be had", "after the old copy", "I hear you"]
+    );
+    let own = world.shown(0);
+    assert_eq!(own.iter().filter(|text| *text == "still to be had").count(), 1, "{own:?}");
+    assert_eq!(own.last().unwrap(), "I hear you");
+    assert_eq!(own.len(), 6, "{own:?}");
+    // And it is over: the next start is an ordinary one.
+    let quiet = commits(&world);
+    world.crash(0);
+    world.say(0, 1, "as ever");
+    world.settle();
+    assert_eq!(commits(&world), quiet);
+}
+
+#[test]
+fn nothing_happened_since_the_copy_and_still_no_key_is_used_twice() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.settle();
+    let old = world.snapshot(0);
+    // A later state connects, encrypts, and what it sends never reaches the server.
+    world.crash(0);
+    world.settle();
+    let before = commits(&world);
+    world.put_back(0, old);
+    let waits = world.say(0, 1, "with fresh keys");
+    world.settle();
+    assert!(commits(&world) > before);
+    assert_eq!(world.tick_of(0, waits), Some(Tick::Delivered));
+    assert_eq!(world.shown(1), ["hello", "with fresh keys"]);
+}
+
+#[test]
+fn a_server_that_lost_the_count_is_not_needed() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.settle();
+    let old = world.snapshot(0);
+    world.say(0, 1, "unknown to the copy");
+    world.settle();
+    world.server.devices.values_mut().for_each(|device| {
+        device.hellos = 0;
+        device.cursors.clear();
+    });
+    let before = commits(&world);
+    world.put_back(0, old);
+    let waits = world.say(0, 1, "after it");
+    world.settle();
+    assert!(commits(&world) > before, "its own entry told it");
+    assert_eq!(world.tick_of(0, waits), Some(Tick::Delivered));
+    assert_eq!(world.shown(1), ["hello", "unknown to the copy", "after it"]);
+}
+
+#[test]
+fn what_waited_in_the_copy_and_was_sent_since_is_not_doubled() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.settle();
+    world.set_online(0, false);
+    world.say(0, 1, "waits");
+    let old = world.snapshot(0);
+    world.set_online(0, true);
+    world.settle();
+    world.put_back(0, old);
+    world.settle();
+    assert_eq!(world.shown(1), ["hello", "waits"]);
+    assert_eq!(world.shown(0), ["hello", "waits"]);
+}
