@@ -19,6 +19,8 @@ const BY_CODE: Partial<Record<Code, Key>> = {
   invalid_code: 'failure.invalid_code',
   rate_limited: 'failure.rate_limited',
   wrong_passphrase: 'failure.wrong_secret',
+  wrong_pin: 'failure.wrong_pin',
+  pin_required: 'lock.needed',
   blocked: 'failure.blocked',
   no_device: 'failure.no_device',
   group_full: 'failure.group_full',

@@ -17,6 +17,8 @@ export function noticeText(notice: Notice): string {
   if (created) return t('notice.group_created', { by: name(created.by) })
   const left = take(notice, 'left')
   if (left) return t('notice.left', { who: name(left.who) })
+  const deleted = take(notice, 'account_deleted')
+  if (deleted) return t('notice.account_deleted', { who: name(deleted.who) })
   const joined = take(notice, 'joined_by_link')
   if (joined) return t('notice.joined_by_link', { who: name(joined.who) })
   const admins = take(notice, 'admins_changed')

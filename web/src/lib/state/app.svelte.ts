@@ -5,6 +5,7 @@ import { take } from '../core/reply.ts'
 import type { Command, Connection, Reply, Status } from '../core/types.ts'
 import { failureText } from '../i18n/failure.ts'
 import { t } from '../i18n/language.svelte.ts'
+import { full } from '../i18n/time.ts'
 import { type Snapshot } from '../storage/snapshot.ts'
 import { Chats } from './chats.svelte.ts'
 import { pictures } from './pictures.svelte.ts'
@@ -117,10 +118,18 @@ export class App {
     const connection = take(news, 'connection')
     if (connection !== undefined) this.connection = connection.state
     if (take(news, 'logged_out') !== undefined) this.#loggedOut()
+    this.#lockReset(news)
     this.#transferred(news)
     this.typing.heard(news)
     this.chats.heard(news)
     for (const listener of this.#listeners) listener(news)
+  }
+
+  /** Somebody says that they forgot this number's PIN: whoever is here can keep them out. */
+  #lockReset(news: News): void {
+    const reset = take(news, 'lock_reset')
+    if (reset === undefined) return
+    this.toasts.add(t('lock.reset', { when: full(reset.opens_ms) }), 'wrong', { label: t('lock.keep'), run: () => void this.do('end_lock_reset') })
   }
 
   #transferred(news: News): void {
