@@ -101,6 +101,10 @@ fn refused(code: Code, retry_after_ms: Option<u64>) -> Option<String> {
         (Code::ApprovalNeeded, _) => Some("Ask to be let in; an admin sees your request.".into()),
         (Code::QuotaFull, _) => Some("Ask who runs the server for more room.".into()),
         (Code::WrongPassphrase, _) => Some("Type the passphrase or recovery code of this backup again.".into()),
+        (Code::PinRequired, _) => {
+            Some("Add the number's PIN with --pin, or --forgot-pin to wait until the lock opens.".into())
+        }
+        (Code::WrongPin, _) => Some("Type the number's PIN again; --forgot-pin if nobody knows it.".into()),
         (Code::Blocked, _) => Some("Unblock first with: tidings unblock +31…".into()),
         (Code::RateLimited | Code::Overloaded | Code::ShuttingDown | Code::Internal | Code::Timeout, _) => {
             Some("Try again in a while.".into())
