@@ -55,8 +55,8 @@ pub(crate) fn placed(
     step.mem.logs.hold(conversation.into(), None);
     conversation::set_cursor(step.tx, conversation, seq)?;
     receipt::cursor(step, conversation.into(), seq);
-    let is_coming = anew && import::is_history_coming(step.tx)?;
-    if seq > row.cursor + 1 && (row.kind != ConversationKind::Group || !anew) && !is_coming {
+    let is_told = anew && import::has_history(step.tx)?;
+    if seq > row.cursor + 1 && (row.kind != ConversationKind::Group || !anew) && !is_told {
         let about = step.me()?.sender.account;
         message::notice(step, conversation, about, seq, time_ms, &Notice::HistoryMissing)?;
     }

@@ -24,6 +24,8 @@ pub(crate) enum Setting {
     Hellos,
     /// own/lock.rs: when the lock opens for somebody without the PIN.
     LockResetMs,
+    /// Another device of the account let this one in, and told or tells it what was said before.
+    Linked,
     /// backup/restore.rs: a login that has no keys yet.
     SignedIn,
 }
@@ -43,6 +45,7 @@ impl Setting {
             Self::ContactsUploaded => "contacts_uploaded",
             Self::Hellos => "hellos",
             Self::LockResetMs => "lock_reset_ms",
+            Self::Linked => "linked",
             Self::SignedIn => "signed_in",
         }
     }

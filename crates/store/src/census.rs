@@ -38,6 +38,9 @@ pub fn take(folder: &Path, now_ms: u64) -> Result<Census, StoreError> {
     embedded::census::census(folder, now_ms)
 }
 
+/// Row and value of each.
+pub type RowValues = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The rows of an embedded store, read beside a running server or without one.
 #[derive(Debug)]
 pub struct Files {
@@ -55,7 +58,7 @@ impl Files {
     }
 
     /// Row and value of all rows of a table in a partition, in order.
-    pub fn rows(&self, table: Table, partition: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn rows(&self, table: Table, partition: &[u8]) -> Result<RowValues, StoreError> {
         embedded::census::rows(&self.connection, table, partition, self.now_ms)
     }
 

@@ -71,7 +71,7 @@ impl Account {
         let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
         let account = if self.who.starts_with('+') {
             let phone: Phone =
-                self.who.parse().map_err(|why| Failure::usage("that is no number", &format!("{why}")))?;
+                self.who.parse().map_err(|why| Failure::usage("that is no number", why.to_string()))?;
             let hash = phone_hash(files, &phone)?;
             for table in [Table::Phone, Table::Code] {
                 let found = files.get(&Key::new(table, hash, [])).map_err(unreadable)?;

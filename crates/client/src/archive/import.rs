@@ -11,6 +11,7 @@ use crate::http::{self, Answer, Failure};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Kind};
 use crate::memory::Purpose;
+use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::codec::{from_cbor, to_cbor};
@@ -77,12 +78,14 @@ pub(crate) fn begin(step: &mut Step<'_>, key: &[u8; 32], manifest: &Manifest) ->
 
 /// Begins with a history's manifest, which will be there some time.
 pub(crate) fn expect(step: &Step<'_>, key: &[u8; 32], manifest: BlobId) -> Done {
+    setting::put(step.tx, Setting::Linked, 1)?;
     insert(step, key, Some(manifest), true)
 }
 
-/// Whether another device's history is on its way: what is not here may be in it.
-pub(crate) fn is_history_coming(tx: &Connection) -> Result<bool, Stop> {
-    Ok(tx.prepare_cached("SELECT 1 FROM import WHERE history = 1")?.exists([])?)
+/// Whether another device tells this one what was said before it came: it does so until this one is in every
+/// conversation.
+pub(crate) fn has_history(tx: &Connection) -> Result<bool, Stop> {
+    Ok(setting::get::<u64>(tx, Setting::Linked)?.is_some())
 }
 
 /// Whether the state in a backup, which its first chunks hold, is still to be taken over.

@@ -96,7 +96,7 @@ fn conversation_came(step: &mut Step<'_>, conversation: ConversationId, is_new: 
         }
         // What a restored device cannot read of the log was meant for it: it is shown, one by one, as by a device that
         // lost its keys. What a linked one cannot read is in the history that comes.
-        if !import::is_history_coming(step.tx)? {
+        if !import::has_history(step.tx)? {
             conversation::set_joined(step.tx, conversation)?;
         }
         return rejoin::want(step, conversation);

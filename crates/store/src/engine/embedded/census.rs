@@ -3,7 +3,7 @@
 use super::rows::to_sql_ms;
 use super::schema::{prepare_reader, sql, tree, tree_row};
 use super::{DATABASE, failed};
-use crate::census::{Census, Entries};
+use crate::census::{Census, Entries, RowValues};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::table::{Mode, Table};
@@ -42,14 +42,9 @@ pub fn get(connection: &Connection, key: &Key, now_ms: u64) -> Result<Option<Vec
 }
 
 /// All rows of a table in a partition, in order.
-pub fn rows(
-    connection: &Connection,
-    table: Table,
-    partition: &[u8],
-    now_ms: u64,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+pub fn rows(connection: &Connection, table: Table, partition: &[u8], now_ms: u64) -> Result<RowValues, StoreError> {
     let (first, end) = ([table as u8], [table as u8 + 1]);
-    let read = || -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let read = || -> rusqlite::Result<RowValues> {
         let mut statement = connection.prepare(&sql(table).scan)?;
         let rows = statement
             .query_map(params![partition, &first[..], &end[..], to_sql_ms(now_ms), i64::MAX], |row| {
