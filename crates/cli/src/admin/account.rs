@@ -70,8 +70,7 @@ impl Account {
     fn look(&self, files: &Files, data: &Path) -> Result<Report, Failure> {
         let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
         let account = if self.who.starts_with('+') {
-            let phone: Phone =
-                self.who.parse().map_err(|why| Failure::usage("that is no number", why.to_string()))?;
+            let phone: Phone = self.who.parse().map_err(|why: String| Failure::usage("that is no number", why))?;
             let hash = phone_hash(files, &phone)?;
             for table in [Table::Phone, Table::Code] {
                 let found = files.get(&Key::new(table, hash, [])).map_err(unreadable)?;
