@@ -3,7 +3,7 @@
 use super::group::{join, rows};
 use crate::auth::Authenticated;
 use crate::error::{Error, Result};
-use crate::lane::Roster;
+use crate::lane::{Roster, View};
 use crate::server::Server;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -41,8 +41,11 @@ pub async fn get(
 ) -> Result<Json<GroupInfo>> {
     for _ in 0..ATTEMPTS_MAX {
         let lane = server.lanes.open(&server, conversation.into()).await?;
-        let view = lane.view(sender.account);
+        let (view, former) = (lane.view(sender.account), lane.reader(sender.account));
         server.lanes.forget(lane);
+        if let (Err(_), Ok(former), Some(commit)) = (&view, &former, commit) {
+            return of_former(&server, conversation, former, commit).await;
+        }
         let view = view?;
         let epoch = view.head.epoch;
         if view.roster.kind != ConversationKind::Group {
@@ -87,6 +90,18 @@ pub async fn post(
         }
     }
     Err(missing())
+}
+
+/// Who was added and put out again while away reads what was said between.
+async fn of_former(
+    server: &Server,
+    conversation: ConversationId,
+    view: &View,
+    commit: MessageId,
+) -> Result<Json<GroupInfo>> {
+    let found = of_group(server, conversation, &view.roster, view.head.epoch, Some(commit)).await?;
+    let theirs = |seq: u64| view.since_seq <= seq + 1 && seq < view.head.seq;
+    found.filter(|found| theirs(found.commit_seq)).map(Json).ok_or_else(|| Error::not_found("tree"))
 }
 
 async fn of_group(
