@@ -89,6 +89,21 @@ async fn raised(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|up| *up).await;
 }
 
+/// How often a question is put to the next holder of the account.
+const ASK_AGAIN_MAX: usize = 3;
+
+/// Whether a command changes nothing.
+fn only_asks(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Status
+            | Command::Conversations
+            | Command::Messages { .. }
+            | Command::Message { .. }
+            | Command::MessageInfo { .. }
+    )
+}
+
 impl Handle {
     pub async fn open(profile: &Profile) -> Result<Self, Failure> {
         let seat = seat::take(profile).await?;
@@ -109,9 +124,26 @@ impl Handle {
 
     /// The same, with the core's own error.
     pub async fn ask(&self, command: Command) -> Result<Result<Reply, ClientError>, Failure> {
+        // What only asks is asked again of who holds the account next.
+        for _ in 0..ASK_AGAIN_MAX {
+            if !only_asks(&command) {
+                break;
+            }
+            if let Ok(answer) = self.ask_once(command.clone()).await? {
+                return Ok(answer);
+            }
+        }
+        self.ask_once(command).await?.map_err(|_| self.gone())
+    }
+
+    /// An error: who held the account ended before it answered.
+    async fn ask_once(
+        &self,
+        command: Command,
+    ) -> Result<Result<Result<Reply, ClientError>, oneshot::error::RecvError>, Failure> {
         let (reply, answer) = oneshot::channel();
         self.calls.send(Call { command, reply }).await.map_err(|_| self.gone())?;
-        answer.await.map_err(|_| self.gone())
+        Ok(answer.await)
     }
 
     /// Why the account is not open any more.
