@@ -89,8 +89,8 @@ async fn raised(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|up| *up).await;
 }
 
-/// How often a question is put to the next holder of the account.
-const ASK_AGAIN_MAX: usize = 3;
+/// How many holders of the account one after the other are asked a question.
+const ASK_TRIES_MAX: usize = 4;
 
 /// Whether a command changes nothing.
 fn only_asks(command: &Command) -> bool {
@@ -124,26 +124,19 @@ impl Handle {
 
     /// The same, with the core's own error.
     pub async fn ask(&self, command: Command) -> Result<Result<Reply, ClientError>, Failure> {
-        // What only asks is asked again of who holds the account next.
-        for _ in 0..ASK_AGAIN_MAX {
-            if !only_asks(&command) {
-                break;
-            }
-            if let Ok(answer) = self.ask_once(command.clone()).await? {
-                return Ok(answer);
+        // Who held the account may have ended: what only asks is asked again of the next one.
+        let mut tries = if only_asks(&command) { ASK_TRIES_MAX } else { 1 };
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let call = Call { command: command.clone(), reply };
+            self.calls.send(call).await.map_err(|_| self.gone())?;
+            tries -= 1;
+            match answer.await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if tries > 0 => {}
+                Err(_) => return Err(self.gone()),
             }
         }
-        self.ask_once(command).await?.map_err(|_| self.gone())
-    }
-
-    /// An error: who held the account ended before it answered.
-    async fn ask_once(
-        &self,
-        command: Command,
-    ) -> Result<Result<Result<Reply, ClientError>, oneshot::error::RecvError>, Failure> {
-        let (reply, answer) = oneshot::channel();
-        self.calls.send(Call { command, reply }).await.map_err(|_| self.gone())?;
-        Ok(answer.await)
     }
 
     /// Why the account is not open any more.
