@@ -71,14 +71,15 @@ pub async fn run(server: Arc<Server>) {
     }
 }
 
-/// What was begun and is not done.
+/// What was begun and is not done. One that cannot be done now does not keep the others; its error is returned.
 pub async fn finish_all(server: &Arc<Server>) -> Result<()> {
+    let mut result = Ok(());
     for row in server.store.scan(&Scan::all(Table::Deletion, [], ROWS)).await? {
         if let Some(account) = AccountId::from_slice(&row.row) {
-            finish(server, account).await?;
+            result = finish(server, account).await.and(result);
         }
     }
-    Ok(())
+    result
 }
 
 /// Does all of it. Not an error if there is nothing to do.

@@ -222,8 +222,14 @@ async fn standing(server: &Server, account: AccountId) -> Result<Option<Stored<R
     if !row.value.has_ended(server) {
         return Ok(Some(row));
     }
-    remove(server, account).await?;
-    Ok(None)
+    // Not one that a device sets at this moment.
+    let batch = Batch::new(Family::Account, account.as_bytes())
+        .assert(Table::Lock, [], Assert::Equals(row.bytes))
+        .delete(Table::Lock, []);
+    match server.store.commit(batch).await {
+        Ok(()) | Err(CommitError::Conflict(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn find(server: &Server, account: AccountId) -> Result<Option<Stored<Row>>> {
