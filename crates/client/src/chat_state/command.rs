@@ -1,9 +1,8 @@
 //! What a person does with chats and messages, for oneself.
 
-use super::{Setting, count_pinned, of, set};
+use super::{DRAFT_MAX_BYTES, Setting, count_pinned, of, set};
 use crate::command::Reply;
 use crate::compose::With;
-use crate::content::TEXT_MAX_BYTES;
 use crate::conversation;
 use crate::error::ClientError;
 use crate::message::{self, pin};
@@ -56,8 +55,8 @@ pub(crate) fn mark_unread(step: &mut Step<'_>, with: With) -> Result<Reply, Stop
 
 pub(crate) fn draft(step: &mut Step<'_>, with: With, text: String) -> Result<Reply, Stop> {
     let bytes = text.len();
-    if bytes > TEXT_MAX_BYTES {
-        return Err(ClientError::TooLong { bytes, max: TEXT_MAX_BYTES }.into());
+    if bytes > DRAFT_MAX_BYTES {
+        return Err(ClientError::TooLong { bytes, max: DRAFT_MAX_BYTES }.into());
     }
     if of(step, with.conversation)?.draft.unwrap_or_default() == text {
         return Ok(Reply::Done);

@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use tidings_proto::http::Audience;
 use tidings_proto::id::{ConversationId, DeviceId, MessageId};
 
+/// More than a message may have: who wrote too much is told, and shortens it later.
+pub(crate) const DRAFT_MAX_BYTES: usize = 128 * 1024;
+
 /// The serialized names are for ever: they are in messages and archives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

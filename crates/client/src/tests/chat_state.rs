@@ -212,8 +212,10 @@ fn a_draft_is_kept_even_where_nothing_was_said_yet() {
     world.crash(0);
     assert_eq!(world.conversation(0).draft.as_deref(), Some("I think that"));
     assert_eq!(world.conversations(1), [], "nobody else is told");
+    world.must(0, &Command::SetDraft { of: peer.clone(), text: "x".repeat(40_000) });
+    assert_eq!(world.conversation(0).draft.map(|draft| draft.len()), Some(40_000), "also what is too long to be sent");
     world.must(0, &Command::SetDraft { of: peer.clone(), text: String::new() });
     assert_eq!(world.conversation(0).draft, None);
-    let long = Command::SetDraft { of: peer, text: "x".repeat(40_000) };
+    let long = Command::SetDraft { of: peer, text: "x".repeat(140_000) };
     assert!(matches!(world.ask(0, long), Err(ClientError::TooLong { .. })));
 }
