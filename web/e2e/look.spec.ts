@@ -1,57 +1,6 @@
-// Every screen, in both themes, at the width of a phone and of a desktop: axe finds nothing, nothing is cut off, and
-// the pictures are kept (SCREENSHOTS=1 writes them into docs/web).
-import axe from 'axe-core'
-import type { Page } from '@playwright/test'
-import { resolve } from 'node:path'
+// The screens that one sees first, groups, and the way back from a backup.
+import { conversation, look } from './look.ts'
 import { type Person, expect, test } from './world.ts'
-
-const FOLDER = resolve('../docs/web')
-const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 }, narrow: { width: 320, height: 640 } }
-
-async function look(page: Page, name: string, sizes = Object.keys(SIZES)): Promise<void> {
-  for (const theme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
-    for (const [size, viewport] of Object.entries(SIZES)) {
-      if (!sizes.includes(size)) continue
-      await page.setViewportSize(viewport)
-      // Two frames: rows are measured in the first.
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
-      if (process.env['SCREENSHOTS'] && size !== 'narrow') {
-        await page.screenshot({ path: `${FOLDER}/${name}-${size}-${theme}.png` })
-      }
-      await page.evaluate(axe.source)
-      const found = await page.evaluate(async () => {
-        const run = (window as unknown as { axe: typeof axe }).axe
-        const result = await run.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-        return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
-      })
-      expect(found, `${name}, ${size}, ${theme}`).toEqual([])
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)
-      const culprits = await page.evaluate(() => [...document.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > window.innerWidth + 1).map((e) => e.outerHTML.slice(0, 100)).slice(0, 4))
-      expect(wide ? culprits : [], `${name} at ${size} is wider than its screen`).toEqual([])
-    }
-  }
-  await page.setViewportSize(SIZES.desktop)
-}
-
-async function conversation(anna: Person, bram: Person): Promise<void> {
-  await anna.open(bram.phone)
-  await anna.say('Hi Bram! Are you coming on Saturday?')
-  await anna.expectTick('Hi Bram', 'Delivered')
-  await bram.enter()
-  await bram.say('Of course 😊 What shall I bring?')
-  await expect(anna.bubble('Of course')).toBeVisible()
-  await anna.bubble('Of course').click({ button: 'right' })
-  await anna.page.getByRole('menuitem', { name: 'Reply' }).click()
-  await anna.say('Just yourself. The recipe is here: https://example.org/soup')
-  await expect(bram.bubble('Just yourself')).toBeVisible()
-  await bram.bubble('Just yourself').click({ button: 'right' })
-  await bram.page.getByRole('menuitemcheckbox', { name: '❤️' }).click()
-  await bram.say('Perfect.\nI take the train at ten, so I should be there before noon.')
-  await bram.say('🎉')
-  await expect(anna.bubble('🎉')).toBeVisible()
-  await expect(anna.bubble('Just yourself').getByRole('button', { name: /❤️/ })).toBeVisible()
-}
 
 async function share({ page }: Person): Promise<void> {
   const dialog = page.getByRole('dialog')
@@ -94,7 +43,7 @@ test('every screen is accessible and looks as it should', async ({ browser, serv
 
   await anna.bubble('Of course').first().click({ button: 'right' })
   await expect(anna.page.getByRole('menu')).toBeVisible()
-  await look(anna.page, 'menu', ['desktop'])
+  await look(anna.page, 'menu', { sizes: ['desktop'] })
   await anna.page.keyboard.press('Escape')
   await anna.page.getByRole('heading', { level: 1 }).getByRole('button').first().click()
   await look(anna.page, 'details')
@@ -164,8 +113,7 @@ test('so do search, groups, backup and restore', async ({ browser, server, meet 
   await anna.page.getByLabel('I have written it down').check()
   await anna.page.getByRole('button', { name: 'Done' }).click()
   await expect(anna.page.getByText(/Backed up/)).toBeVisible({ timeout: 30_000 })
-  await anna.page.getByText(/Backed up/).scrollIntoViewIfNeeded()
-  await look(anna.page, 'backup')
+  await look(anna.page, 'backup', { at: anna.page.getByText(/Backed up/) })
 
   const context = await browser.newContext()
   const page = await context.newPage()

@@ -23,15 +23,20 @@ test('offline: what was written waits, and goes when the network is back', async
   await anna.expectTick('from the tunnel', 'Read')
 })
 
-test('the server is killed and comes back: nothing is lost, nothing doubled', async ({ meet, server }) => {
+test('the server is killed while somebody types: nothing is lost, nothing doubled', async ({ meet, server }) => {
   const anna = await meet('Anna')
   const bram = await meet('Bram')
   await anna.open(bram.phone)
   await anna.say('before')
   await anna.expectTick('before', 'Delivered')
   await bram.enter()
+  await anna.field.pressSequentially('during')
+  await expect(bram.page.getByText('typing…').first()).toBeVisible()
   await server.kill()
-  await anna.say('during')
+  await expect(bram.page.getByText('typing…')).toHaveCount(0)
+  await anna.field.pressSequentially(' the night')
+  await expect(anna.field).toHaveValue('during the night')
+  await anna.field.press('Enter')
   await anna.expectTick('during', 'Waiting to be sent')
   await server.start()
   await anna.expectTick('during', 'Read')
@@ -53,6 +58,52 @@ test('a reload in the middle: the message is there once, and goes', { tag: '@cor
   await expect(anna.bubble('sent and gone')).toHaveCount(1)
   await bram.enter()
   await expect(bram.bubble('sent and gone')).toHaveCount(1)
+})
+
+/** Longer than the page waits until it writes a draft down. */
+const PAUSE_MS = 2_500
+
+test('a tab dies in the middle of sending: nothing is lost, nothing doubled', async ({ meet, server }) => {
+  test.setTimeout(120_000)
+  const anna = await meet('Anna')
+  const bram = await meet('Bram')
+  await anna.open(bram.phone)
+  await anna.say('hello')
+  await anna.expectTick('hello', 'Delivered')
+  await bram.enter()
+  const said = ['hello']
+
+  // As many as there are on their way when it happens.
+  for (let number = 1; number <= 8; number += 1) {
+    said.push(`in a row ${number}`)
+    await anna.say(`in a row ${number}`)
+  }
+  await expect(anna.bubble('in a row 8')).toBeVisible()
+  await anna.crash()
+  await anna.expectTick('in a row 8', 'Read')
+
+  // The server has them, and the tab dies before it hears that.
+  server.pause()
+  for (const text of ['into the wire', 'and no answer']) {
+    said.push(text)
+    await anna.say(text)
+    await anna.expectTick(text, 'Waiting to be sent')
+  }
+  await anna.field.fill('half a thought')
+  await anna.page.waitForTimeout(PAUSE_MS)
+  const address = anna.page.url()
+  server.resume()
+  await anna.crash()
+  expect(anna.page.url()).toBe(address)
+  await anna.expectTick('and no answer', 'Read')
+  await expect(anna.field).toHaveValue('half a thought')
+
+  await bram.say('I have all of it')
+  await expect(anna.bubble('I have all of it')).toBeVisible()
+  for (const person of [anna, bram]) {
+    const texts = await person.page.getByRole('article').locator('.text').allInnerTexts()
+    expect(texts.map((text) => text.trim())).toEqual([...said, 'I have all of it'])
+  }
 })
 
 test('two tabs: one leads, both work, and the other takes over', async ({ meet, server }) => {

@@ -88,6 +88,15 @@ class Server {
     throw new Error(`no code for ${phone}: ${this.#said}`)
   }
 
+  /** It hears and says nothing until `resume`; what is sent to it meanwhile waits. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   async kill(): Promise<void> {
     const child = this.#child
     this.#child = undefined
@@ -108,7 +117,7 @@ export class Person {
   readonly name: string
   readonly phone: string
   readonly context: BrowserContext
-  readonly page: Page
+  page: Page
   readonly #server: Server
   readonly complaints: string[] = []
 
@@ -162,6 +171,21 @@ export class Person {
 
   async expectTick(text: string, tick: string): Promise<void> {
     await expect(this.bubble(text).last().getByRole('img', { name: tick, exact: true })).toBeVisible()
+  }
+
+  /** The tab dies as when its process does, and another one is opened. */
+  async crash(): Promise<void> {
+    const dead = this.page
+    const devtools = await this.context.newCDPSession(dead)
+    const gone = dead.waitForEvent('crash')
+    // There is nobody left to answer.
+    void devtools.send('Page.crash').catch(() => undefined)
+    await gone
+    const address = dead.url()
+    this.page = await this.context.newPage()
+    this.watch(this.page)
+    await this.page.goto(address)
+    await dead.close()
   }
 
   /** Into the only conversation there is. */

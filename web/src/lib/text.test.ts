@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { begin, initials, isJumbo, line, phone, pieces } from './text.ts'
+import { begin, initials, isJumbo, line, phone, pieces, surplus } from './text.ts'
 
 describe('pieces', () => {
   it('finds links and leaves the sentence its full stop', () => {
@@ -37,6 +37,17 @@ describe('begin', () => {
     expect(begin('ab😀', 3)).toBe('ab')
     expect(begin('ab😀', 4)).toBe('ab😀')
   })
+})
+
+describe('surplus', () => {
+  it.each([
+    ['a', 32 * 1024, 0],
+    ['a', 32 * 1024 + 7, 7],
+    ['é', 16 * 1024, 0],
+    ['😀', 8 * 1024, 0],
+    ['😀', 8 * 1024 + 2, 2],
+    ['नि', 6_000, 6_000 - Math.floor((32 * 1024) / 6)],
+  ])('%s, %i times', (part, times, over) => expect(surplus(part.repeat(times))).toBe(over))
 })
 
 describe('initials', () => {

@@ -48,6 +48,17 @@ export function begin(text: string, max: number): string {
   return /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut
 }
 
+/** As `TEXT_MAX_BYTES` of the core. */
+const TEXT_MAX_BYTES = 32 * 1024
+const room = new Uint8Array(TEXT_MAX_BYTES)
+
+/** How many characters, as people count them, do not fit into one message. */
+export function surplus(text: string): number {
+  if (text.length <= TEXT_MAX_BYTES / 3) return 0
+  const { read } = new TextEncoder().encodeInto(text, room)
+  return read === text.length ? 0 : [...new Intl.Segmenter().segment(text.slice(read))].length
+}
+
 /** The part of a text where what was looked for stands, in one line. */
 export function snippet(text: string, wanted: string): { before: string; match: string; after: string } {
   const flat = text.replace(TURNS, '').replace(/[\p{Cc}\s]+/gu, ' ')

@@ -88,6 +88,7 @@ export const de: Catalogue = {
   'composer.replying': 'Antwort an {name}',
   'composer.save': 'Speichern',
   'composer.send': 'Senden',
+  'composer.too_long': { one: '{count} Zeichen zu lang für eine Nachricht. Kürze sie oder sende sie in Teilen.', other: '{count} Zeichen zu lang für eine Nachricht. Kürze sie oder sende sie in Teilen.' },
   'connection.catching_up': 'Liest, was du verpasst hast…',
   'connection.offline': 'Wartet auf das Netz. Was du schreibst, wird später gesendet.',
   'contacts.add': 'Kontakt hinzufügen',

@@ -90,6 +90,7 @@ export const en = {
   'composer.replying': 'Reply to {name}',
   'composer.save': 'Save',
   'composer.send': 'Send',
+  'composer.too_long': { one: 'Too long for one message, by {count} character. Shorten it, or send it in parts.', other: 'Too long for one message, by {count} characters. Shorten it, or send it in parts.' },
   'connection.catching_up': 'Reading what you missed…',
   'connection.offline': 'Waiting for the network. What you write is sent later.',
   'contacts.add': 'Add a contact',

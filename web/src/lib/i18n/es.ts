@@ -88,6 +88,7 @@ export const es: Catalogue = {
   'composer.replying': 'Responder a {name}',
   'composer.save': 'Guardar',
   'composer.send': 'Enviar',
+  'composer.too_long': { one: 'Sobra {count} carácter para un solo mensaje. Acórtalo o envíalo por partes.', other: 'Sobran {count} caracteres para un solo mensaje. Acórtalo o envíalo por partes.' },
   'connection.catching_up': 'Leyendo lo que te perdiste…',
   'connection.offline': 'Esperando la red. Lo que escribas se enviará después.',
   'contacts.add': 'Añadir un contacto',

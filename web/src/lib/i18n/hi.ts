@@ -88,6 +88,7 @@ export const hi: Catalogue = {
   'composer.replying': '{name} को जवाब',
   'composer.save': 'सहेजें',
   'composer.send': 'भेजें',
+  'composer.too_long': { one: 'एक संदेश के लिए {count} अक्षर ज़्यादा है। छोटा करें या हिस्सों में भेजें।', other: 'एक संदेश के लिए {count} अक्षर ज़्यादा हैं। छोटा करें या हिस्सों में भेजें।' },
   'connection.catching_up': 'जो छूट गया वह पढ़ा जा रहा है…',
   'connection.offline': 'नेटवर्क का इंतज़ार है। आप जो लिखेंगे वह बाद में भेजा जाएगा।',
   'contacts.add': 'संपर्क जोड़ें',

@@ -88,6 +88,7 @@ export const nl: Catalogue = {
   'composer.replying': 'Antwoord aan {name}',
   'composer.save': 'Opslaan',
   'composer.send': 'Versturen',
+  'composer.too_long': { one: '{count} teken te lang voor één bericht. Kort het in of stuur het in delen.', other: '{count} tekens te lang voor één bericht. Kort het in of stuur het in delen.' },
   'connection.catching_up': 'Bezig te lezen wat je gemist hebt…',
   'connection.offline': 'Wacht op het netwerk. Wat je schrijft wordt later verstuurd.',
   'contacts.add': 'Contact toevoegen',
