@@ -21,7 +21,7 @@ async function share({ page }: Person): Promise<void> {
 }
 
 test('every screen is accessible and looks as it should', async ({ browser, server, meet }) => {
-  test.setTimeout(240_000)
+  test.setTimeout(420_000)
   const fresh = await browser.newPage()
   await fresh.goto(server.url)
   await expect(fresh.getByRole('heading', { name: 'Welcome to Tidings' })).toBeVisible()
