@@ -70,10 +70,19 @@ export function fill(text: Text, values: Values, code: string): string {
   return form.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name] ?? ''
     // Names may run the other way; they must not turn what stands around them.
-    return typeof value === 'number' ? new Intl.NumberFormat(code).format(value) : FIRST_STRONG_ISOLATE + value + POP_ISOLATE
+    return typeof value === 'number' ? formatters(code).number.format(value) : FIRST_STRONG_ISOLATE + value + POP_ISOLATE
   })
 }
 
+/** Making them costs more than using them a hundred times, and every row of the list counts something. */
+const made = new Map<string, { number: Intl.NumberFormat; plural: Intl.PluralRules }>()
+
+function formatters(code: string): { number: Intl.NumberFormat; plural: Intl.PluralRules } {
+  const found = made.get(code) ?? { number: new Intl.NumberFormat(code), plural: new Intl.PluralRules(code) }
+  made.set(code, found)
+  return found
+}
+
 function choose(forms: Exclude<Text, string>, count: number, code: string): string {
-  return forms[new Intl.PluralRules(code).select(count)] ?? forms.other
+  return forms[formatters(code).plural.select(count)] ?? forms.other
 }
