@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 const MEMORY_KIB: u32 = if cfg!(test) { 64 } else { 64 * 1024 };
 const PASSES: u32 = 3;
 const LANES: u32 = 1;
+/// Less was never ours: a server that says so wants a proof from which the secret can be guessed.
+const MEMORY_MIN_KIB: u32 = MEMORY_KIB;
+const PASSES_MIN: u32 = PASSES;
 /// More than this is not ours, and would only stop this device.
 const MEMORY_MAX_KIB: u32 = 1024 * 1024;
 const PASSES_MAX: u32 = 16;
@@ -97,10 +100,13 @@ pub(crate) fn fresh_kdf(random: &mut impl RngCore, secret: SecretKind) -> Kdf {
 
 /// Takes about a quarter of a second. `None`: the parameters are beyond all bounds.
 pub(crate) fn derive(kdf: &Kdf, secret: &str) -> Option<Derived> {
-    if kdf.memory_kib > MEMORY_MAX_KIB || kdf.passes > PASSES_MAX || kdf.lanes > LANES_MAX {
+    let within = (MEMORY_MIN_KIB..=MEMORY_MAX_KIB).contains(&kdf.memory_kib)
+        && (PASSES_MIN..=PASSES_MAX).contains(&kdf.passes)
+        && kdf.lanes <= LANES_MAX;
+    if !within {
         return None;
     }
-    let secret = normal(kdf.secret, &secret[..secret.len().min(4 * PASSPHRASE_MAX_BYTES)]);
+    let secret = normal(kdf.secret, &secret[..secret.floor_char_boundary(4 * PASSPHRASE_MAX_BYTES)]);
     let params = Params::new(kdf.memory_kib, kdf.passes, kdf.lanes, Some(64)).ok()?;
     let mut out = Zeroizing::new([0; 64]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -142,7 +148,7 @@ mod tests {
     const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
 
     fn cheap(secret: SecretKind) -> Kdf {
-        Kdf { secret, salt: vec![7; 16].into(), memory_kib: 64, passes: 1, lanes: 1 }
+        Kdf { secret, salt: vec![7; 16].into(), memory_kib: 64, passes: 3, lanes: 1 }
     }
 
     #[test]
@@ -163,6 +169,10 @@ mod tests {
         let derive = |text: &str| *derive(&cheap(SecretKind::Passphrase), text).unwrap().proof;
         assert_eq!(derive("correct horse\n"), derive("correct horse"));
         assert_ne!(derive("Correct horse"), derive("correct horse"));
+        // Whatever somebody pastes, and wherever it is cut.
+        for ahead in 0..4 {
+            derive(&("x".repeat(ahead) + &"\u{1f512}".repeat(2_000)));
+        }
     }
 
     #[test]
@@ -177,8 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn parameters_of_a_server_that_wants_to_stop_this_device_are_refused() {
+    fn parameters_of_a_server_that_wants_to_stop_this_device_or_to_guess_are_refused() {
         let kdf = cheap(SecretKind::Code);
+        assert!(derive(&Kdf { memory_kib: MEMORY_KIB - 1, ..kdf.clone() }, "x").is_none());
+        assert!(derive(&Kdf { passes: PASSES - 1, ..kdf.clone() }, "x").is_none());
         assert!(derive(&Kdf { memory_kib: u32::MAX, ..kdf.clone() }, "x").is_none());
         assert!(derive(&Kdf { passes: u32::MAX, ..kdf.clone() }, "x").is_none());
         assert!(derive(&Kdf { lanes: 0, ..kdf }, "x").is_none());
