@@ -50,6 +50,24 @@ impl Target {
         found.map_err(|why| why.into_failure(name))
     }
 
+    /// As [`Self::peer`], where one person is meant: by number, or by a name of the address book.
+    pub async fn person(&self, handle: &Handle) -> Result<Peer, Failure> {
+        match self {
+            Self::Phone(phone) => Ok(phone.peer()),
+            Self::Name(name) => match find(&[], &contacts::all(handle).await?, name) {
+                Err(Lookup::Nowhere) => Err(Failure::with(
+                    format!("nobody in your address book has the name {:?}", text::line(name)),
+                    "`tidings contacts list` shows who is in it; or write a phone number, as in +31612345678.",
+                )),
+                found => found.map_err(|why| why.into_failure(name)),
+            },
+            Self::Me | Self::Id(_) => Err(Failure::usage(
+                format!("{self} is not another person"),
+                "Write a phone number, as in +31612345678, or a name of your address book.",
+            )),
+        }
+    }
+
     /// Whether it is this name.
     pub fn is_called(&self, name: &str) -> bool {
         matches!(self, Self::Name(wanted) if folded(wanted) == folded(name))

@@ -1,12 +1,12 @@
 //! `tidings block` and `tidings unblock`
 
-use super::open;
+use super::with;
 use crate::Common;
 use crate::failure::Failure;
-use crate::person::Phone;
 use crate::show::out;
+use crate::target::Target;
 use clap::Args;
-use tidings_client::Command;
+use tidings_client::{Command, Peer};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -15,8 +15,8 @@ Example:
 
 The other person is not told: what they send gets one tick. After `tidings unblock` it arrives.")]
 pub struct Block {
-    /// Whom to block
-    who: Phone,
+    /// Whom to block: a phone number, or a name of the address book
+    who: Target,
 }
 
 #[derive(Args)]
@@ -26,27 +26,24 @@ Example:
 
 What they sent meanwhile arrives now, as far as the server still keeps it.")]
 pub struct Unblock {
-    /// Whom to unblock
-    who: Phone,
+    /// Whom to unblock: a phone number, or a name of the address book
+    who: Target,
 }
 
 impl Block {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        ask(common, &self.who, Command::Block { who: self.who.peer() }).await?;
+        ask(common, &self.who, |who| Command::Block { who }).await?;
         out::line(&format!("{} is blocked.", self.who))
     }
 }
 
 impl Unblock {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        ask(common, &self.who, Command::Unblock { who: self.who.peer() }).await?;
+        ask(common, &self.who, |who| Command::Unblock { who }).await?;
         out::line(&format!("{} is not blocked.", self.who))
     }
 }
 
-async fn ask(common: &Common, who: &Phone, command: Command) -> Result<(), Failure> {
-    let (_, handle) = open(common, &[who]).await?;
-    let result = handle.call(command).await;
-    handle.close().await;
-    result.map(drop)
+async fn ask(common: &Common, who: &Target, command: impl FnOnce(Peer) -> Command) -> Result<(), Failure> {
+    with(common, &[who], async |handle| handle.call(command(who.person(handle).await?)).await.map(drop)).await
 }

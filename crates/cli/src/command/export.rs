@@ -1,9 +1,10 @@
 //! `tidings export`: all that this device keeps, for people and for programs, out of the encrypted database.
 
-use super::{catch_up_to_look, status, unexpected, with};
+use super::{catch_up_to_look, contacts, status, unexpected, with};
 use crate::Common;
 use crate::driver::Handle;
 use crate::failure::Failure;
+use crate::show::contact::Contact;
 use crate::show::{line, out, plain, text};
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -23,9 +24,9 @@ const FILE_NAME_COLUMNS: usize = 40;
 Example:
   tidings export my-tidings
 
-Writes into a new folder: account.json, conversations.json, and of each conversation its messages as JSON, an object per
-line, and as text to read. Nothing in it is encrypted: keep it where nobody else reads. Keys are not in it; to move to
-another machine use `tidings backup` or `tidings link`.")]
+Writes into a new folder: account.json, contacts.json (the address book), conversations.json, and of each conversation its
+messages as JSON, an object per line, and as text to read. Nothing in it is encrypted: keep it where nobody else reads.
+Keys are not in it; to move to another machine use `tidings backup` or `tidings link`.")]
 pub struct Export {
     /// The folder; must not exist
     folder: PathBuf,
@@ -47,6 +48,9 @@ impl Export {
             "device": status.device.map(|it| it.to_string()),
         });
         writeln!(self.file("account.json")?, "{account:#}")?;
+        let people = contacts::all(handle).await?;
+        let people: Vec<Contact> = people.iter().map(Into::into).collect();
+        writeln!(self.file("contacts.json")?, "{:#}", json!(people))?;
         let rows = match handle.call(Command::Conversations).await? {
             Reply::Conversations(rows) => rows,
             other => return Err(unexpected(&other)),

@@ -33,6 +33,19 @@ fn a_name_of_ones_own_stands_everywhere_and_can_be_typed() {
 }
 
 #[test]
+fn groups_and_blocks_take_names_too() {
+    let world = World::with_two();
+    world.ok(ANNA, &["contacts", "add", BRAM, "Bram de Boer"]);
+    world.ok(ANNA, &["group", "create", "Cinema", "bram de boer"]);
+    assert_eq!(world.json(ANNA, &["group", "info", "Cinema"])[0]["members"].as_array().unwrap().len(), 2);
+    assert!(world.ok(ANNA, &["block", "Bram de Boer"]).contains("is blocked"));
+    world.ok(ANNA, &["unblock", "Bram de Boer"]);
+    assert!(world.fails(ANNA, &["block", "Cinema"]).contains("nobody in your address book"));
+    let ended = world.run(&["--as", ANNA, "group", "add", "Cinema", "me"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("not another person"), "{ended:?}");
+}
+
+#[test]
 fn a_file_comes_in_and_the_server_says_who_is_there() {
     let world = World::with_two();
     let path = world.folder.path().join("people.vcf");

@@ -9,12 +9,15 @@ fn everything_one_has_can_be_taken_out() {
     let world = World::with_two();
     world.ok(ANNA, &["send", BRAM, "hello\nthere", "--wait", "sent"]);
     world.ok(BRAM, &["send", ANNA, "yes", "--wait", "sent"]);
+    world.ok(ANNA, &["contacts", "add", BRAM, "Bram de Boer"]);
     let folder = world.folder.path().join("mine");
     let to = folder.to_str().expect("a plain path");
     let said = world.ok(ANNA, &["export", to]);
     assert!(said.contains("with 2 messages"), "{said}");
     let account: Value = serde_json::from_str(&read_to_string(folder.join("account.json")).unwrap()).unwrap();
     assert_eq!(account["phone"], ANNA);
+    let book: Value = serde_json::from_str(&read_to_string(folder.join("contacts.json")).unwrap()).unwrap();
+    assert_eq!((&book[0]["name"], &book[0]["phone"]), (&"Bram de Boer".into(), &BRAM.into()));
     let names: Vec<String> =
         folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let file = |ending: &str| {

@@ -1,9 +1,9 @@
 //! `tidings group create`
 
-use super::members::{People, add_with_progress};
+use super::members::{People, add_with_progress, peers};
 use super::{Patience, settled, unexpected};
 use crate::Common;
-use crate::command::open;
+use crate::command::with;
 use crate::driver::Handle;
 use crate::failure::Failure;
 use crate::show::{out, text};
@@ -31,11 +31,11 @@ pub struct Create {
 
 impl Create {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let phones = self.people.read()?;
-        let (_, handle) = open(common, &phones.iter().collect::<Vec<_>>()).await?;
-        let result = self.create(&handle, phones.iter().map(|phone| phone.peer()).collect()).await;
-        handle.close().await;
-        result
+        let people = self.people.read()?;
+        with(common, &people.iter().collect::<Vec<_>>(), async |handle| {
+            self.create(handle, peers(&people, handle).await?).await
+        })
+        .await
     }
 
     async fn create(&self, handle: &Handle, members: Vec<tidings_client::Peer>) -> Result<(), Failure> {

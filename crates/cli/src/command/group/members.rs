@@ -3,13 +3,14 @@
 use super::whom::{self, Whom};
 use super::{Patience, change, look, settled};
 use crate::Common;
-use crate::command::open;
+use crate::command::with;
+use crate::driver::Handle;
 use crate::failure::Failure;
 use crate::person::Phone;
 use crate::show::out;
 use crate::target::Target;
 use clap::Args;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,12 +27,12 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// From so many people on, a wait says that it goes on.
 const MANY: usize = 20;
 
-/// Numbers on the command line, or in a file.
+/// On the command line, or in a file.
 #[derive(Args, Clone, Debug)]
 pub struct People {
-    /// Whom: numbers, as in +31687654321
-    #[arg(value_name = "PHONE")]
-    phones: Vec<Phone>,
+    /// Whom: numbers, as in +31687654321, or names of the address book
+    #[arg(value_name = "WHO")]
+    who: Vec<Target>,
     /// A file with more of them, one number a line; - is standard input. What follows a # or a comma does not count
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
@@ -39,20 +40,31 @@ pub struct People {
 
 impl People {
     /// Everybody once, in order.
-    pub fn read(&self) -> Result<Vec<Phone>, Failure> {
-        let mut phones: BTreeSet<Phone> = self.phones.iter().cloned().collect();
+    pub fn read(&self) -> Result<Vec<Target>, Failure> {
+        let by_text = |who: Target| (who.to_string(), who);
+        let mut people: BTreeMap<String, Target> = self.who.iter().cloned().map(by_text).collect();
         if let Some(path) = &self.from {
             let text = read_file(path)?;
-            phones.extend(numbers(&text).map_err(|why| Failure::usage(why, "Write one number a line."))?);
+            let numbers = numbers(&text).map_err(|why| Failure::usage(why, "Write one number a line."))?;
+            people.extend(numbers.into_iter().map(Target::Phone).map(by_text));
         }
-        if phones.len() > PARTICIPANTS_MAX {
+        if people.len() > PARTICIPANTS_MAX {
             return Err(Failure::usage(
-                format!("{} people are more than a group can have", phones.len()),
+                format!("{} people are more than a group can have", people.len()),
                 format!("A group has at most {PARTICIPANTS_MAX}, you among them."),
             ));
         }
-        Ok(phones.into_iter().collect())
+        Ok(people.into_values().collect())
     }
+}
+
+/// Whom the core should be asked about.
+pub async fn peers(people: &[Target], handle: &Handle) -> Result<Vec<Peer>, Failure> {
+    let mut peers = Vec::with_capacity(people.len());
+    for person in people {
+        peers.push(person.person(handle).await?);
+    }
+    Ok(peers)
 }
 
 fn read_file(path: &PathBuf) -> Result<String, Failure> {
@@ -113,7 +125,7 @@ pub async fn add_with_progress<T>(count: usize, work: impl Future<Output = T>) -
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  tidings group add Cinema +31655555555
+  tidings group add Cinema +31655555555 \"Bram de Boer\"
   tidings group add Street --from numbers.txt      up to 1,023 people in one step
 
 They read what is said from now on. Who has no device at all is named, and not added; all others are.")]
@@ -128,22 +140,20 @@ pub struct Add {
 
 impl Add {
     pub async fn run(self, common: &Common) -> Result<(), Failure> {
-        let phones = self.people.read()?;
-        if phones.is_empty() {
+        let people = self.people.read()?;
+        if people.is_empty() {
             return Err(Failure::usage("nobody is named", "Write numbers after the group, or --from FILE."));
         }
-        let (_, handle) = open(common, &phones.iter().collect::<Vec<_>>()).await?;
-        let added = async {
-            let group = self.group.peer(&handle).await?;
-            let members: Vec<Peer> = phones.iter().map(Phone::peer).collect();
+        let about: Vec<&Target> = people.iter().collect();
+        let added = with(common, &about, async |handle| {
+            let group = self.group.peer(handle).await?;
+            let members = peers(&people, handle).await?;
             let command = Command::AddMembers { group: group.clone(), members };
-            let within = self.patience.for_people(phones.len());
-            add_with_progress(phones.len(), settled(&handle, command, within)).await?;
-            look(&handle, group).await
-        };
-        let added = added.await;
-        handle.close().await;
-        out::line(&format!("Done: {} has {} members.", self.group, added?.members.len()))
+            let within = self.patience.for_people(people.len());
+            add_with_progress(people.len(), settled(handle, command, within)).await?;
+            look(handle, group).await
+        });
+        out::line(&format!("Done: {} has {} members.", self.group, added.await?.members.len()))
     }
 }
 
