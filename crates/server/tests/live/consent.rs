@@ -49,3 +49,22 @@ async fn nobody_is_put_into_a_group_who_does_not_allow_it() {
     let update = a.mls.commit(group, Intent::default());
     assert_eq!(post(&world, &a.person, &update).await.unwrap().seq, 3);
 }
+
+#[tokio::test]
+async fn nobody_is_put_into_a_group_by_whom_they_block() {
+    let world = World::new().await;
+    let (mut a, mut b, mut c) = (member(&world).await, member(&world).await, member(&world).await);
+    let block = format!("/v1/blocks/{}", a.person.account());
+    world.tell(&c.person, Method::PUT, &block, None).await.unwrap();
+    let commit = a.mls.create(group_conversation(), &rules_of(&a), packages(&[&b, &c]));
+    let refused = world.post::<Created>(&a.person, "/v1/conversations", &Create { commit }).await.unwrap_err();
+    assert_eq!((refused.code, refused.accounts), (Code::InviteNeeded, vec![c.person.account()]));
+    let group = create(&world, rules_of(&a), &mut a, &mut [&mut b]).await;
+    let add = a.mls.commit(group, Intent { add: packages(&[&c]), ..Intent::default() });
+    let refused = post(&world, &a.person, &add).await.unwrap_err();
+    assert_eq!((refused.code, refused.accounts), (Code::InviteNeeded, vec![c.person.account()]));
+    world.tell(&c.person, Method::DELETE, &block, None).await.unwrap();
+    assert_eq!(post(&world, &a.person, &add).await.unwrap().seq, 2);
+    a.mls.merge();
+    join(&world, &mut c, group, &add).await;
+}

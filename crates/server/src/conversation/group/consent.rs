@@ -1,5 +1,5 @@
-//! Nobody is put into a group who does not allow it: by everybody, by their contacts, or by nobody. Who asked to be let in
-//! does, and so does who comes by a link.
+//! Nobody is put into a group who does not allow it: by everybody, by their contacts, or by nobody, and never by somebody
+//! whom they block. Who asked to be let in does, and so does who comes by a link.
 
 use crate::error::{Error, Result};
 use crate::lane::Roster;
@@ -8,7 +8,6 @@ use crate::sharing;
 use std::collections::BTreeSet;
 use tidings_proto::entry::Sender;
 use tidings_proto::frame::Commit;
-use tidings_proto::http::Audience;
 use tidings_proto::id::AccountId;
 use tidings_proto::problem::Code;
 use tidings_store::{Key, Table};
@@ -25,11 +24,13 @@ pub async fn check(server: &Server, sender: Sender, commit: &Commit, roster: Opt
     let new: BTreeSet<AccountId> = commit.change.added.iter().map(|device| device.account).collect();
     let new: Vec<AccountId> = new.into_iter().filter(|account| *account != sender.account && !is_in(account)).collect();
     let mut refused = Vec::new();
-    for (account, sharing) in new.iter().zip(sharing::load(&server.store, &new).await?) {
-        let allowed = sharing.add_me == Audience::Everyone
-            || sharing::permits(&server.store, *account, sharing.add_me, sender.account).await?
-            || asked(server, commit, *account).await?;
-        if !allowed {
+    let blocks: Vec<Key> =
+        new.iter().map(|by| Key::new(Table::Block, by.as_bytes(), sender.account.as_bytes())).collect();
+    let blocks = server.store.get_many(&blocks).await?;
+    let sharings = sharing::load(&server.store, &new).await?;
+    for ((account, sharing), block) in new.iter().zip(sharings).zip(blocks) {
+        let lets = block.is_none() && sharing::permits(&server.store, *account, sharing.add_me, sender.account).await?;
+        if !lets && !asked(server, commit, *account).await? {
             refused.push(*account);
         }
     }
