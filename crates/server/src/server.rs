@@ -39,6 +39,8 @@ pub struct Server {
     pub random: Random,
     /// Held while an account is deleted.
     pub deletions: tokio::sync::Mutex<()>,
+    /// Held while a look-up is counted for everybody.
+    pub lookups: tokio::sync::Mutex<()>,
     /// What each may ask for, by time.
     pub rates: Rates,
     /// How codes reach people.
@@ -63,6 +65,7 @@ impl Server {
             online: Online::default(),
             metrics: Metrics::new(&store),
             deletions: tokio::sync::Mutex::default(),
+            lookups: tokio::sync::Mutex::default(),
             rates: Rates::new(&config.limits, &clock),
             sms: Sms::new(&config.sms),
             secrets,

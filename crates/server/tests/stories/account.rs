@@ -280,6 +280,24 @@ async fn all_accounts_together_look_up_so_many_numbers_in_a_day() {
 }
 
 #[tokio::test]
+async fn many_people_look_up_numbers_at_the_same_moment() {
+    const PEOPLE: u32 = 64;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = Store::embedded(folder.path(), clock.for_store()).unwrap();
+    let world = World::start_over(generous(), store, clock).await;
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        people.push(world.sign_up(&phone(number)).await);
+    }
+    let body = json!({ "phones": [phone(1)] });
+    let answers = people.iter().map(|person| person.send(Method::POST, "/v1/contacts/lookup", &body));
+    for answer in futures_util::future::join_all(answers).await {
+        answer.expect(StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn accounts_and_tokens_survive_a_restart_and_the_number_is_not_stored_in_clear() {
     let folder = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
