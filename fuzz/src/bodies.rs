@@ -2,8 +2,8 @@
 
 use crate::same_after_a_round_trip;
 use tidings_proto::codec::Format;
-use tidings_proto::http as body;
 use tidings_proto::problem::Problem;
+use tidings_proto::{account, backup, http as body, report};
 
 macro_rules! bodies {
     ($($body:ty,)*) => {
@@ -41,6 +41,32 @@ bodies![
     body::Synced,
     body::Blocks,
     Problem,
+    body::LinkOpened,
+    body::PutLink,
+    body::LinkBlob,
+    body::RedeemLink,
+    body::RevokeDevice,
+    body::RenameDevice,
+    body::PutMembers,
+    body::PostLeave,
+    body::Leavers,
+    body::Join,
+    body::InvitePreview,
+    body::JoinRequests,
+    body::Watermarks,
+    body::Privacy,
+    body::PutContacts,
+    account::DeleteAccount,
+    account::PutLock,
+    account::Lock,
+    backup::Blobs,
+    backup::Backup,
+    backup::PutBackupKey,
+    backup::OpenBackupKey,
+    backup::OpenedBackupKey,
+    backup::PutBackup,
+    report::PostReport,
+    report::Reported,
 ];
 
 pub fn decode(which: u8, json: &[u8]) {

@@ -160,3 +160,22 @@ pub fn contents() -> Vec<Vec<u8>> {
     let id = message_id();
     contents.iter().map(|content| [id.as_bytes().as_slice(), &content.encode(id)].concat()).collect()
 }
+
+/// Each after the number that chooses its decoder.
+#[cfg(feature = "client")]
+pub fn archives() -> Vec<Vec<u8>> {
+    let samples = tidings_client::fuzz::archive_samples();
+    samples.into_iter().zip(0..).map(|(bytes, which)| [&[which], &bytes[..]].concat()).collect()
+}
+
+#[cfg(feature = "client")]
+pub fn pasted() -> Vec<Vec<u8>> {
+    tidings_client::fuzz::pasted_samples().map(|text| [&[1], text.as_bytes()].concat()).into()
+}
+
+/// Folded, encoded, grouped, and of both versions.
+#[cfg(feature = "client")]
+pub const VCARDS: [&str; 2] = [
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Lovelace;Ada;;;\r\nFN:Ada Love\r\n lace\r\nitem1.TEL;TYPE=CELL:+31 6 12345678\r\nEND:VCARD\r\n",
+    "BEGIN:VCARD\nVERSION:4.0\nFN:Charles\\, B.\nTEL;VALUE=uri;PREF=1:tel:+31-6-1234-5679\nEND:VCARD\n",
+];

@@ -19,6 +19,9 @@ fn main() -> std::io::Result<()> {
     #[cfg(feature = "client")]
     {
         write("content", sample::contents().into_iter())?;
+        write("archive", sample::archives().into_iter())?;
+        write("link", sample::pasted().into_iter())?;
+        write("vcard", sample::VCARDS.iter().map(|card| card.as_bytes().to_vec()))?;
         for (target, seeds) in tidings_fuzz::mls::samples() {
             write(target, seeds.into_iter())?;
         }

@@ -42,6 +42,8 @@ pub mod db;
 mod device;
 pub mod error;
 pub mod event;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod group;
 mod http;
 pub mod io;

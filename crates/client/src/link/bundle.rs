@@ -18,7 +18,7 @@ const BUNDLE_MAX_BYTES: usize = LINK_BLOB_MAX_BYTES - 1_024;
 
 /// Sealed, as CBOR. Fields may be added, never changed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     pub account: AccountId,
     /// One's own number, E.164.
     pub phone: String,
@@ -36,7 +36,7 @@ pub(super) struct Bundle {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(crate) struct Known {
     pub account: AccountId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,

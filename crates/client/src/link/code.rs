@@ -13,7 +13,7 @@ const BYTES: usize = 1 + 16 + 32 + 32;
 /// Longer texts are no code.
 const TEXT_MAX_BYTES: usize = 1_024;
 
-pub(super) struct Code {
+pub(crate) struct Code {
     pub link: LinkId,
     /// Never crosses the network.
     pub secret: Zeroizing<[u8; 32]>,

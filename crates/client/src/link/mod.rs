@@ -17,7 +17,7 @@
 //! never sees the code, so it can neither open the bundle nor put another one in its place.
 
 pub(crate) mod approve;
-mod bundle;
-mod code;
+pub(crate) mod bundle;
+pub(crate) mod code;
 mod seal;
 pub(crate) mod wait;
