@@ -4,7 +4,6 @@
 //! signature key, and the credential that ties them. From the answer on everything is in the database; the credential
 //! and the key packages are uploaded as durable jobs (keys.rs), and `Reply::LoggedIn` comes when they are there.
 
-use crate::command::Reply;
 use crate::contact;
 use crate::device;
 use crate::error::ClientError;
@@ -16,6 +15,7 @@ use crate::keys;
 use crate::link;
 use crate::memory::{Line, Me, Memory, Purpose};
 use crate::mls::{Identity, Mls};
+use crate::reply::Reply;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use rand_chacha::ChaCha20Rng;

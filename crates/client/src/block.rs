@@ -9,7 +9,7 @@
 
 use crate::address_book::share;
 use crate::chat_state::sync::{self, Said};
-use crate::command::{Command, Peer, Reply};
+use crate::command::{Command, Peer};
 use crate::contact;
 use crate::conversation;
 use crate::event::Event;
@@ -19,6 +19,7 @@ use crate::job::{self, Kind};
 use crate::memory::Purpose;
 use crate::receipt;
 use crate::rejoin;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use rusqlite::params;
 use std::collections::BTreeSet;

@@ -1,6 +1,5 @@
 //! What a person says: the message row with its clock, and the outbox row, in one transaction.
 
-use crate::command::Reply;
 use crate::contact::normalize_phone;
 use crate::content::{
     self, Content, Degrees, EMOJI_MAX_BYTES, LinkPreview, Mention, NAME_MAX_BYTES, OPTION_MAX_BYTES, OPTIONS,
@@ -14,6 +13,7 @@ use crate::group;
 use crate::message::{self, Found, Kind, New, change, pin};
 use crate::outbox;
 use crate::profile::one_line;
+use crate::reply::Reply;
 use crate::step::{Step, Stop};
 use tidings_proto::entry::ConversationKind;
 use tidings_proto::id::{AccountId, ConversationId, MessageId};

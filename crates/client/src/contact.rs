@@ -6,7 +6,7 @@
 //!   person is told in the conversation, a former comparison of safety numbers is void, and the new key is pinned.
 
 use crate::address_book;
-use crate::command::{Command, Peer, Reply};
+use crate::command::{Command, Peer};
 use crate::conversation;
 use crate::error::ClientError;
 use crate::event::Event;
@@ -16,6 +16,7 @@ use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
 use crate::message;
 use crate::mls::safety::safety_number;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::Notice;
 use rusqlite::{Connection, OptionalExtension, params};

@@ -5,7 +5,6 @@
 //! devices do so at once. With a proof by the account's identity key it is out for good: no commit that brings it in again
 //! is taken, whatever a server says.
 
-use crate::command::Reply;
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::event::Event;
@@ -15,6 +14,7 @@ use crate::job::{self, Kind};
 use crate::memory::Purpose;
 use crate::mls::identity::sender;
 use crate::mls::{Identity, Mls, MlsError};
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view;
 use ed25519_dalek::SigningKey;

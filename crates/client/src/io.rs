@@ -1,8 +1,9 @@
 //! What goes into the core, and what comes out.
 
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::error::ClientError;
 use crate::event::Event;
+use crate::reply::Reply;
 use tidings_proto::frame::{ClientFrame, ServerFrame};
 
 /// Pairs a command with its reply, and a request with its response.

@@ -5,13 +5,13 @@
 
 use crate::address_book::share;
 use crate::block;
-use crate::command::Reply;
 use crate::http::{self, Answer};
 use crate::io::{HttpBody, Method};
 use crate::job::{self, Job};
 use crate::memory::Purpose;
 use crate::mls::key_package::RENEW_AFTER_S;
 pub(crate) use crate::mls::key_package::STOCK;
+use crate::reply::Reply;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step};
 use tidings_proto::http::{KeyPackageCount, PutCredential, PutKeyPackages};

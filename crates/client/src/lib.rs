@@ -63,6 +63,7 @@ mod presence;
 mod profile;
 mod receipt;
 mod rejoin;
+pub mod reply;
 mod rollback;
 mod rotate;
 mod search;
@@ -75,7 +76,8 @@ mod tests;
 pub mod view;
 
 pub use client::{Client, Options};
-pub use command::{Command, Peer, Reply};
+pub use command::{Command, Peer};
 pub use error::ClientError;
 pub use event::Event;
 pub use io::{Input, Output};
+pub use reply::Reply;

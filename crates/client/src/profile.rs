@@ -4,7 +4,6 @@
 
 use crate::address_book;
 use crate::chat_state::{self, Shown};
-use crate::command::Reply;
 use crate::compose::With;
 use crate::contact;
 use crate::content::{self, ABOUT_MAX_BYTES, Content, NAME_MAX_BYTES, PICTURE_MAX_BYTES};
@@ -14,6 +13,7 @@ use crate::event::Event;
 use crate::group;
 use crate::group::notice::At;
 use crate::outbox;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};

@@ -3,9 +3,9 @@
 //! transaction: what is edited is found as it reads now, what is deleted or has disappeared is not found any more, and
 //! its words are taken out of the index on the disk. A poll is found by its answers too. What words are: db/words.rs.
 
-use crate::command::Reply;
 use crate::db::words;
 use crate::error::ClientError;
+use crate::reply::Reply;
 use crate::step::{Step, Stop};
 use crate::view::{self, Body};
 use rusqlite::{OptionalExtension, params};

@@ -1,13 +1,13 @@
 //! What the handling of one input may touch: the open transaction, the state in memory, time, chance, and the outputs
 //! that are carried out after the commit.
 
-use crate::command::Reply;
 use crate::db::DbError;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::io::{CallId, Output};
 use crate::memory::{Me, Memory};
 use crate::mls::{Mls, MlsError};
+use crate::reply::Reply;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::RngCore;
 use rusqlite::Connection;

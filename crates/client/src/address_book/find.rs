@@ -2,12 +2,12 @@
 //! this account asks about (docs/security.md), so each is asked about once: that somebody is here is kept for good, that
 //! nobody is for [`NOBODY_KEPT_MS`].
 
-use crate::command::Reply;
 use crate::contact;
 use crate::event::Event;
 use crate::http::{self, Answer, Failure};
 use crate::io::{CallId, Method};
 use crate::memory::Purpose;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view;
 use rusqlite::params;

@@ -13,13 +13,14 @@ pub mod vcard;
 
 use crate::chat_state::Stamp;
 use crate::chat_state::sync::{self, Said};
-use crate::command::{NewContact, Reply};
+use crate::command::NewContact;
 use crate::contact::{self, normalize_phone};
 use crate::content::NAME_MAX_BYTES;
 use crate::conversation;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::profile::{self, one_line};
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::FOR_EVER_MS;
 use rusqlite::{Connection, OptionalExtension, params};

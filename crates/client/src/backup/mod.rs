@@ -19,9 +19,10 @@ pub(crate) mod secret;
 pub(crate) mod set;
 
 use crate::account::Given;
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::http::Answer;
 use crate::io::CallId;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use tidings_proto::id::BlobId;
 

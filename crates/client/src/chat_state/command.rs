@@ -1,11 +1,11 @@
 //! What a person does with chats and messages, for oneself.
 
 use super::{DRAFT_MAX_BYTES, Setting, count_pinned, of, set};
-use crate::command::Reply;
 use crate::compose::With;
 use crate::conversation;
 use crate::error::ClientError;
 use crate::message::{self, pin};
+use crate::reply::Reply;
 use crate::step::{Step, Stop};
 use crate::view::{FOR_EVER_MS, PINNED_CONVERSATIONS_MAX};
 use tidings_proto::id::MessageId;

@@ -3,11 +3,12 @@
 use super::intent::{self, Intent};
 use super::notice::At;
 use super::{invite, join, member, profile};
-use crate::command::{Command, Peer, Reply};
+use crate::command::{Command, Peer};
 use crate::contact::{self, Resolved};
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::io::CallId;
+use crate::reply::Reply;
 use crate::step::{Step, Stop};
 use crate::view;
 use rand_chacha::rand_core::RngCore;

@@ -1,10 +1,10 @@
 //! What is to be changed in a group, in the order in which it was asked for.
 
 use super::invite;
-use crate::command::Reply;
 use crate::error::ClientError;
 use crate::io::CallId;
 use crate::job::{self, Kind};
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::notice;
 use rusqlite::{Connection, OptionalExtension, params};

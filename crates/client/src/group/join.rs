@@ -5,7 +5,6 @@
 
 use super::invite::Token;
 use super::work;
-use crate::command::Reply;
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::event::Event;
@@ -15,6 +14,7 @@ use crate::memory::Purpose;
 use crate::message;
 use crate::outbox;
 use crate::rejoin;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view;
 use rusqlite::{Connection, OptionalExtension, params};

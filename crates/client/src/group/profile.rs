@@ -7,7 +7,6 @@
 
 use super::member;
 use super::notice::{self, At};
-use crate::command::Reply;
 use crate::compose::{self, With};
 use crate::content::{Content, DESCRIPTION_MAX_BYTES, NAME_MAX_BYTES};
 use crate::error::ClientError;
@@ -15,6 +14,7 @@ use crate::event::Event;
 use crate::job::{self, Kind};
 use crate::outbox;
 use crate::profile::{checked_picture, picture};
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rand_chacha::rand_core::RngCore;

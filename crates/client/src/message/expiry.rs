@@ -5,9 +5,9 @@
 //! a message lives no longer than it.
 
 use super::{Kind, find};
-use crate::command::Reply;
 use crate::error::ClientError;
 use crate::event::Event;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::id::{ConversationId, MessageId};

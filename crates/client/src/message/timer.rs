@@ -1,7 +1,6 @@
 //! The disappearing timer: how long what is said from now on stays. A group says it in its profile, a direct
 //! conversation in a message of its own kind. A device that comes later learns it from the messages.
 
-use crate::command::Reply;
 use crate::compose::With;
 use crate::content::Content;
 use crate::error::ClientError;
@@ -9,6 +8,7 @@ use crate::event::Event;
 use crate::group::notice::{self, At};
 use crate::group::profile;
 use crate::outbox;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rusqlite::{Connection, OptionalExtension, params};

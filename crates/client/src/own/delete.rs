@@ -8,7 +8,6 @@
 
 use super::Ask;
 use crate::account;
-use crate::command::Reply;
 use crate::contact;
 use crate::conversation::{self, Standing};
 use crate::device;
@@ -21,6 +20,7 @@ use crate::io::{CallId, Method};
 use crate::memory::Purpose;
 use crate::message;
 use crate::mls::Identity;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use ed25519_dalek::SigningKey;

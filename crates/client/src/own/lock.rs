@@ -4,11 +4,11 @@
 //! person: `Event::LockReset`, and `Status::lock_reset_ms` as long as it lasts.
 
 use super::Ask;
-use crate::command::Reply;
 use crate::event::Event;
 use crate::http::{self, Answer};
 use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
+use crate::reply::Reply;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
 use crate::view;

@@ -5,9 +5,10 @@ pub(crate) mod delete;
 pub(crate) mod lock;
 pub(crate) mod report;
 
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::http::Answer;
 use crate::io::CallId;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 
 /// What an answer is for.

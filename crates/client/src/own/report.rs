@@ -2,13 +2,13 @@
 //! attached here, and nothing else.
 
 use super::Ask;
-use crate::command::Reply;
 use crate::compose::With;
 use crate::conversation;
 use crate::error::ClientError;
 use crate::http::{self, Answer};
 use crate::io::{CallId, Method};
 use crate::memory::Purpose;
+use crate::reply::Reply;
 use crate::step::{Done, Step};
 use crate::view::{self, Body};
 use std::collections::BTreeMap;

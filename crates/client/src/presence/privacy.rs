@@ -5,11 +5,11 @@
 use crate::address_book::share;
 use crate::chat_state::sync::{self, Said};
 use crate::chat_state::{self, Shown};
-use crate::command::Reply;
 use crate::http::{self, Answer};
 use crate::io::{CallId, HttpBody, Method};
 use crate::memory::Purpose;
 use crate::profile;
+use crate::reply::Reply;
 use crate::step::{Done, Step};
 use tidings_proto::frame::Presence;
 use tidings_proto::http::{Audience, Privacy};

@@ -3,13 +3,13 @@
 
 use super::notice::person;
 use super::{MessageInfo, Seen};
-use crate::command::Reply;
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::io::CallId;
 use crate::memory::Purpose;
 use crate::message;
 use crate::receipt;
+use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
 use tidings_proto::id::{ConversationId, MessageId};
 

@@ -2,8 +2,8 @@
 
 use super::message;
 use crate::chat_state::Part;
-use crate::command::Reply;
 use crate::message::pin;
+use crate::reply::Reply;
 use crate::step::{Step, Stop};
 use rusqlite::params;
 use tidings_proto::id::{ConversationId, MessageId};
