@@ -53,7 +53,7 @@ function median(times: number[]): number {
   return Math.round(times[ROUNDS / 2] ?? Infinity)
 }
 
-// A trace draws every frame a second time.
+// A trace costs time in every frame.
 test.use({ trace: 'off' })
 
 test('paints from the local database', async ({ meet, server }) => {
