@@ -115,7 +115,7 @@ fn end(step: &mut Step<'_>, result: Result<Reply, ClientError>) {
 
 /// At the end of each input: looks, if it is time to.
 pub(crate) fn tick(step: &mut Step<'_>) -> Done {
-    let busy = step.mem.requests.is_open(|purpose| matches!(purpose, Purpose::LookForLink | Purpose::RedeemLink));
+    let busy = is_busy(step.mem);
     let now_ms = step.now_ms;
     let Some(waiting) = step.mem.link.as_mut().filter(|_| !busy) else { return Ok(()) };
     if now_ms >= waiting.expires_ms {
@@ -134,8 +134,13 @@ pub(crate) fn tick(step: &mut Step<'_>) -> Done {
     http::ask_unsigned(step, Purpose::RedeemLink, &format!("{path}/redeem"), http::json(&redeem))
 }
 
+fn is_busy(mem: &Memory) -> bool {
+    mem.requests.is_open(|purpose| matches!(purpose, Purpose::LookForLink | Purpose::RedeemLink))
+}
+
+/// While an answer is on its way, it is what wakes.
 pub(crate) fn wake_at_ms(mem: &Memory) -> Option<u64> {
-    mem.link.as_ref().map(|waiting| waiting.next_ms.min(waiting.expires_ms))
+    mem.link.as_ref().filter(|_| !is_busy(mem)).map(|waiting| waiting.next_ms.min(waiting.expires_ms))
 }
 
 /// Something was left, or not yet.
