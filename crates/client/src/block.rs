@@ -120,6 +120,8 @@ fn follow(step: &mut Step<'_>, account: AccountId, blocked: bool) -> Done {
     match conversation::find(step.tx, conversation)?.filter(|row| row.created && !blocked) {
         Some(row) => {
             rejoin::reconsider(step, &row)?;
+            // A commit that was refused meanwhile.
+            job::put_off(step.tx, Kind::Group, conversation.as_bytes(), step.now_ms)?;
             receipt::unblocked(step, &row)
         }
         None => Ok(()),

@@ -18,7 +18,7 @@ use crate::db::{Db, DbError};
 use crate::device;
 use crate::error::ClientError;
 use crate::group;
-use crate::http::{self, Answer, token};
+use crate::http::{self, Answer, Failure, token};
 use crate::io::{Input, Output};
 use crate::job::{self, Job, Kind};
 use crate::keys;
@@ -43,6 +43,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tidings_proto::frame::{Refused, ServerFrame};
 use tidings_proto::id::ConversationId;
+use tidings_proto::problem::Code;
 
 /// What a driver chooses once.
 #[derive(Clone)]
@@ -234,7 +235,10 @@ fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
         return outbox::refused(step, refused);
     }
     if !rejoin::is_wanted(step.tx, conversation)? {
-        return group::work::refused(step, refused);
+        group::work::refused(step, refused)?;
+        // What waits for the commit would be refused too.
+        let blocked = refused.code == Code::Blocked;
+        return if blocked { outbox::fail_all(step, conversation, &Failure::from(refused)) } else { Ok(()) };
     }
     match rejoin::refused(step, refused)? {
         Some(failure) => outbox::fail_all(step, refused.conversation, &failure),

@@ -150,6 +150,14 @@ pub(crate) fn attempts(tx: &Connection, kind: Kind, subject: &[u8]) -> Result<u3
         .unwrap_or(0))
 }
 
+/// Whether it was tried in vain and its time to be tried again has not come.
+pub(crate) fn waits(step: &Step<'_>, kind: Kind, subject: &[u8]) -> Result<bool, Stop> {
+    Ok(step
+        .tx
+        .prepare_cached("SELECT 1 FROM job WHERE kind = ?1 AND subject = ?2 AND attempts > 0 AND next_try_ms > ?3")?
+        .exists(params![kind.name(), subject, step.now_ms])?)
+}
+
 /// Whether there is one of this kind that was never tried in vain.
 pub(crate) fn is_fresh(tx: &Connection, kind: Kind) -> Result<bool, Stop> {
     Ok(tx.prepare_cached("SELECT 1 FROM job WHERE kind = ?1 AND attempts = 0")?.exists([kind.name()])?)

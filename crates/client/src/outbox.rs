@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::group::notice::At;
 use crate::group::{self, profile::Profile};
 use crate::http::Failure;
+use crate::job::{self, Kind};
 use crate::memory::InFlight;
 use crate::message::{self, change, expiry, timer};
 use crate::mls::MlsError;
@@ -109,8 +110,10 @@ pub(crate) fn pump(step: &mut Step<'_>) -> Done {
             let why = "you are not in this group any more";
             fail_all(step, conversation, &Failure::new(Code::Forbidden, why))?;
         } else if group::work::is_due(step, conversation)? {
-            group::work::want(step, conversation)?;
-            group::work::run(step, conversation)?;
+            if !job::waits(step, Kind::Group, conversation.as_bytes())? {
+                group::work::want(step, conversation)?;
+                group::work::run(step, conversation)?;
+            }
         } else if row.created
             && !step.mem.logs.is_reading(conversation.into())
             && !rejoin::is_wanted(step.tx, conversation)?
