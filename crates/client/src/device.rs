@@ -2,8 +2,9 @@
 //! anybody's were logged out and have to be taken out of the MLS group before anything else is said.
 //!
 //! The log says that a device is gone; whoever has something to send then takes its leaf out first, and one's own other
-//! devices do so at once. With a proof by the account's identity key it is out for good: no commit that brings it in again
-//! is taken, whatever a server says.
+//! devices do so at once. With a proof by the account's identity key it is out for good: where the log told of it, or it was
+//! taken out since, no commit that brings it in again is taken, whatever a server says. In a log that is read later, what
+//! let it in may stand before that; there it is taken out before anything is said.
 
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
@@ -98,6 +99,15 @@ pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, device: DeviceId, answ
     Ok(())
 }
 
+/// It is out for good, and does not come back into this conversation.
+fn bar(step: &Step<'_>, conversation: ConversationId, device: Sender) -> Done {
+    step.mls()?.bar(conversation, device);
+    step.tx
+        .prepare_cached("INSERT OR IGNORE INTO barred (conversation, account, device) VALUES (?1, ?2, ?3)")?
+        .execute([conversation.as_bytes(), device.account.as_bytes(), device.device.as_bytes()])?;
+    Ok(())
+}
+
 /// It is out for good.
 fn throw_out(step: &Step<'_>, device: Sender) -> Done {
     step.mls()?.revoke(device);
@@ -112,6 +122,11 @@ pub(crate) fn load_revoked(tx: &Connection, mls: &Mls) -> Done {
     let mut rows = tx.prepare_cached("SELECT account, device FROM revoked")?;
     for device in rows.query_map([], read)? {
         mls.revoke(device?);
+    }
+    let mut rows = tx.prepare_cached("SELECT account, device, conversation FROM barred")?;
+    for row in rows.query_map([], |row| Ok((read(row)?, ConversationId::from_bytes(row.get(2)?))))? {
+        let (device, conversation) = row?;
+        mls.bar(conversation, device);
     }
     Ok(())
 }
@@ -133,10 +148,17 @@ pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>
         && is_revocation(&key, device.account, device.device, signature.as_slice())
     {
         throw_out(step, device)?;
+        bar(step, conversation, device)?;
     }
+    take_out(step, conversation, device)
+}
+
+/// A device that is gone and still has a leaf: somebody takes it out in time, if nobody has anything to say before.
+fn take_out(step: &mut Step<'_>, conversation: ConversationId, device: Sender) -> Done {
     if !any_gone(step, conversation)? {
         return Ok(());
     }
+    let own = step.me()?.sender;
     let wait_ms = if device.account == own.account { 0 } else { OTHERS_WAIT_MS + step.rng.next_u64() % OTHERS_WAIT_MS };
     job::add_at(step.tx, Kind::Group, conversation.as_bytes(), step.now_ms + wait_ms)
 }
@@ -183,10 +205,11 @@ pub(crate) fn any_gone(step: &Step<'_>, conversation: ConversationId) -> Result<
     }
 }
 
-/// A commit took effect: those without a leaf are forgotten.
-pub(crate) fn settle(step: &Step<'_>, conversation: ConversationId) -> Done {
+/// A commit took effect: those without a leaf are forgotten, and those who have one although they are out for good are
+/// taken out.
+pub(crate) fn settle(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     let gone = gone_from(step.tx, conversation)?;
-    if gone.is_empty() {
+    if gone.is_empty() && !step.mls()?.has_revoked() {
         return Ok(());
     }
     let devices = step.mls()?.devices(step.tx, conversation)?;
@@ -194,6 +217,15 @@ pub(crate) fn settle(step: &Step<'_>, conversation: ConversationId) -> Done {
         step.tx
             .prepare_cached("DELETE FROM gone WHERE conversation = ?1 AND device = ?2")?
             .execute([conversation.as_bytes(), gone.device.as_bytes()])?;
+        if step.mls()?.is_revoked(*gone) {
+            bar(step, conversation, *gone)?;
+        }
+    }
+    for device in devices {
+        if step.mls()?.is_revoked(device) && !gone.contains(&device) {
+            keep_gone(step.tx, conversation, &[device])?;
+            take_out(step, conversation, device)?;
+        }
     }
     Ok(())
 }

@@ -207,6 +207,7 @@ pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &En
             clear_welcomes(step, conversation)?;
             keys::one_used(step)?;
             rotate::joined(step, conversation)?;
+            device::settle(step, conversation)?;
             check_identities(step, conversation, &members, entry.seq, entry.time_ms)?;
             Ok(true)
         }

@@ -120,7 +120,7 @@ fn every_table_is_archived_or_left_out_on_purpose() {
         // Secrets of this device, and what it alone has to do.
         "setting identity outbox own_commit job pending_welcome intent astray joining leaving mls_group mls_state ahead orphan",
         // Known again from the groups themselves.
-        "group_rules watermark_move gone revoked",
+        "group_rules watermark_move gone revoked barred",
         // The server is asked again.
         "nobody",
         // Made of the messages.

@@ -7,6 +7,7 @@
 use super::notice::{self, At};
 use super::{join, member, repair, work};
 use crate::conversation::{self, Row, Standing};
+use crate::device;
 use crate::event::Event;
 use crate::http::{self, Answer};
 use crate::io::{HttpBody, Method};
@@ -133,6 +134,7 @@ pub(crate) fn answered(step: &mut Step<'_>, conversation: ConversationId, commit
             let is_back = repair::is_due(step.tx, conversation)?;
             membership::check_identities(step, conversation, &joined.members, info.commit_seq, step.now_ms)?;
             entered(step, conversation, joined.epoch, info.commit_seq, step.now_ms)?;
+            device::settle(step, conversation)?;
             if is_back {
                 return Ok(());
             }

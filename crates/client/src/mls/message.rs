@@ -142,7 +142,7 @@ impl Mls {
     ) -> Result<Committed, MlsError> {
         let rules = self.rules(conversation, row.kind);
         let effect = policy::check_commit(&group, &staged, author, &rules, &self.verified)?;
-        self.check_newcomers(&effect)?;
+        self.check_newcomers(conversation, &effect)?;
         let is_group = row.kind == ConversationKind::Group;
         if is_group {
             let declared = declared.ok_or_else(|| MlsError::invalid("a commit where none was announced"))?;
@@ -158,12 +158,12 @@ impl Mls {
 }
 
 impl Mls {
-    /// No device comes in that was thrown out for good, and none of one's own account with another identity key: an honest
+    /// No device comes back that was thrown out for good, and none comes in of one's own account with another identity key: an honest
     /// server logs this device out before its account begins anew.
-    fn check_newcomers(&self, effect: &policy::Effect) -> Result<(), MlsError> {
+    fn check_newcomers(&self, conversation: ConversationId, effect: &policy::Effect) -> Result<(), MlsError> {
         let own = &self.identity.credential;
         for new in &effect.added {
-            if self.revoked.borrow().contains(&whose(new)) {
+            if self.barred.borrow().contains(&(conversation, whose(new))) {
                 return Err(MlsError::Denied { why: format!("{} was thrown out by its own account", new.device) });
             }
             if new.account == own.account && new.identity_key != own.identity_key {

@@ -57,6 +57,7 @@ use provider::{Provider, Random};
 use rusqlite::Connection;
 use storage::Storage;
 use tidings_proto::entry::Sender;
+use tidings_proto::id::ConversationId;
 
 /// MLS of one device.
 pub struct Mls {
@@ -67,6 +68,8 @@ pub struct Mls {
     loaded: held::Loaded,
     /// Devices that their own account threw out for good.
     revoked: std::cell::RefCell<std::collections::BTreeSet<Sender>>,
+    /// Where they do not come in any more: what let them in may stand in a log that this device reads only later.
+    barred: std::cell::RefCell<std::collections::BTreeSet<(ConversationId, Sender)>>,
     /// In tests: own commits are made without asking whether they are allowed.
     #[cfg(test)]
     lawless: std::cell::Cell<bool>,
@@ -82,14 +85,28 @@ impl Mls {
             verified: policy::Verified::default(),
             loaded: held::Loaded::default(),
             revoked: std::cell::RefCell::default(),
+            barred: std::cell::RefCell::default(),
             #[cfg(test)]
             lawless: std::cell::Cell::new(false),
         }
     }
 
-    /// From now on no commit that brings this device in is taken.
+    /// Nothing is encrypted for this device any more.
     pub fn revoke(&self, device: Sender) {
         self.revoked.borrow_mut().insert(device);
+    }
+
+    pub fn is_revoked(&self, device: Sender) -> bool {
+        self.revoked.borrow().contains(&device)
+    }
+
+    pub fn has_revoked(&self) -> bool {
+        !self.revoked.borrow().is_empty()
+    }
+
+    /// From now on no commit that brings this device into this conversation is taken.
+    pub fn bar(&self, conversation: ConversationId, device: Sender) {
+        self.barred.borrow_mut().insert((conversation, device));
     }
 
     pub fn identity(&self) -> &Identity {

@@ -2,6 +2,7 @@
 
 use super::world::World;
 use crate::db::Db;
+use crate::io::{Input, Output};
 use crate::view::{Body, Notice};
 use crate::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::entry::Sender;
@@ -257,5 +258,85 @@ fn the_devices_of_one_who_is_told_of_a_new_one() {
     let linked = Event::DeviceLinked { device: sender(&world, tablet).device };
     for who in [0, laptop] {
         assert_eq!(world.people[who].events.iter().filter(|event| **event == linked).count(), 1, "{who}");
+    }
+}
+
+fn bodies(world: &mut World, who: usize, of: &Peer) -> Vec<Body> {
+    match world.must(who, &Command::Messages { of: of.clone(), before: None, limit: 100 }) {
+        Reply::Messages(messages) => messages.into_iter().map(|message| message.body).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_revocation_may_be_read_before_the_linking_that_it_ends() {
+    // The logs come in the order in which something happened in them last: once this way, once the other.
+    for direct_last in [false, true] {
+        let mut world = World::signed_in(3);
+        let members = vec![world.peer(1), world.peer(2)];
+        let Reply::Conversation { conversation: group, .. } =
+            world.must(0, &Command::CreateGroup { name: "Cinema".into(), members })
+        else {
+            panic!()
+        };
+        world.say(0, 1, "hello");
+        world.settle();
+        world.set_online(1, false);
+        let laptop = world.link(0);
+        let stolen = sender(&world, laptop);
+        world.must(0, &Command::RevokeDevice { device: stolen.device });
+        world.settle();
+        let (anna, bram, group_of) = (world.peer(0), world.peer(1), Peer::Conversation(group));
+        let (first, last) = if direct_last { (&group_of, &bram) } else { (&bram, &group_of) };
+        for (of, text) in [(first, "one"), (last, "two")] {
+            world.must(0, &Command::text(of.clone(), text, None));
+            world.settle();
+        }
+        world.set_online(1, true);
+        world.settle();
+        for of in [&anna, &group_of] {
+            let told = bodies(&mut world, 1, of);
+            let distrusted = told.iter().any(|it| matches!(it, Body::Notice { notice: Notice::Distrusted }));
+            assert!(!distrusted, "nothing is wrong with this server: {told:?}");
+            assert!(!has_leaf(&mut world, 1, of, stolen));
+        }
+        assert_eq!(world.texts(1, &anna).len() + world.texts(1, &group_of).len(), 3);
+        world.say(1, 0, "and back");
+        world.settle();
+        assert!(world.texts(0, &bram).ends_with(&["and back".into()]));
+    }
+}
+
+#[test]
+fn while_an_answer_about_a_link_is_awaited_nothing_wakes_for_it() {
+    let mut world = World::signed_in(1);
+    let (new, _) = world.show_code(0);
+    let now_ms = world.now_ms + 5_000;
+    let client = world.people[new].client.as_mut().unwrap();
+    let asked = client.handle(Input::Tick, now_ms);
+    assert!(asked.iter().any(|it| matches!(it, Output::Request(_))), "{asked:?}");
+    let late = client.handle(Input::Tick, now_ms + 60_000);
+    assert!(!late.iter().any(|it| matches!(it, Output::WakeAt(at_ms) if *at_ms <= now_ms + 60_000)), "{late:?}");
+}
+
+#[test]
+fn who_changes_their_mind_while_history_is_on_its_way_is_heard() {
+    let mut world = World::signed_in(2);
+    let backup = Command::SetBackupSecret { passphrase: Some("correct horse battery".into()) };
+    assert_eq!(world.ask(0, backup), Ok(Reply::BackupSecret { code: None }));
+    let message = world.say(0, 1, "dinner?");
+    world.settle();
+    let (new, code) = world.show_code(0);
+    world.set_online(new, false);
+    world.must(0, &Command::ApproveLink { code });
+    world.settle();
+    for emoji in ["👍", "🎉", "😂"] {
+        let to = world.peer(0);
+        world.must(1, &Command::React { to, message, emoji: Some(emoji.into()) });
+        world.settle();
+        let of = world.peer(1);
+        let Reply::Messages(shown) = world.must(0, &Command::Messages { of, before: None, limit: 9 }) else { panic!() };
+        let reactions: Vec<&str> = shown.iter().flat_map(|it| &it.reactions).map(|it| it.emoji.as_str()).collect();
+        assert_eq!(reactions, [emoji]);
     }
 }

@@ -330,11 +330,19 @@ CREATE TABLE astray (
     PRIMARY KEY (conversation, account, device)
 ) WITHOUT ROWID;
 
--- device.rs: devices that their own account threw out for good. No credential of theirs is taken any more.
+-- device.rs: devices that their own account threw out for good. Nothing is encrypted for them any more.
 CREATE TABLE revoked (
     account BLOB NOT NULL,
     device BLOB NOT NULL,
     PRIMARY KEY (account, device)
+) WITHOUT ROWID;
+
+-- device.rs: of those, where they were taken out, or the log told of it. No commit that brings them in there is taken.
+CREATE TABLE barred (
+    conversation BLOB NOT NULL,
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    PRIMARY KEY (conversation, account, device)
 ) WITHOUT ROWID;
 
 -- group/intent.rs: what is to be changed in a group, in order. `content`: Intent in JSON.
@@ -471,60 +479,63 @@ CREATE TABLE deleted (
     message BLOB NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
 
+-- In triggers only `ON CONFLICT DO NOTHING` keeps its meaning: the policy of the statement that fires one, as of an upsert,
+-- replaces any `OR IGNORE`.
+
 -- archive/send: messages that changed while history is on its way to a new device: they are sent once more at the end.
 CREATE TABLE history_dirty (
     message BLOB NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
 CREATE TRIGGER history_message_added AFTER INSERT ON message
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER history_message_changed AFTER UPDATE ON message
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER history_reaction_added AFTER INSERT ON reaction
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER history_reaction_changed AFTER UPDATE ON reaction
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER history_vote_added AFTER INSERT ON vote
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER history_vote_changed AFTER UPDATE ON vote
     WHEN EXISTS (SELECT 1 FROM job WHERE kind = 'send_history') BEGIN
-    INSERT OR IGNORE INTO history_dirty (message) VALUES (new.message);
+    INSERT INTO history_dirty (message) VALUES (new.message) ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER message_added AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
+    INSERT INTO archive_dirty (block) VALUES (new.local >> 11) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER message_changed AFTER UPDATE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) VALUES (new.local >> 11);
+    INSERT INTO archive_dirty (block) VALUES (new.local >> 11) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
-    INSERT OR IGNORE INTO deleted (message) VALUES (old.message);
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT old.local >> 11 WHERE EXISTS (SELECT 1 FROM backup);
+    INSERT INTO deleted (message) VALUES (old.message) ON CONFLICT DO NOTHING;
+    INSERT INTO archive_dirty (block) SELECT old.local >> 11 WHERE EXISTS (SELECT 1 FROM backup) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reaction_added AFTER INSERT ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reaction_changed AFTER UPDATE ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reaction_deleted AFTER DELETE ON reaction WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER vote_added AFTER INSERT ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER vote_changed AFTER UPDATE ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = new.message ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER vote_deleted AFTER DELETE ON vote WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message;
+    INSERT INTO archive_dirty (block) SELECT local >> 11 FROM message WHERE message = old.message ON CONFLICT DO NOTHING;
 END;
