@@ -279,9 +279,9 @@ async fn all_accounts_together_look_up_so_many_numbers_in_a_day() {
     ben.send(Method::POST, "/v1/contacts/lookup", &ten).await.expect(StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_people_look_up_numbers_at_the_same_moment() {
-    const PEOPLE: u32 = 64;
+    const PEOPLE: u32 = 200;
     let folder = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let store = Store::embedded(folder.path(), clock.for_store()).unwrap();
