@@ -35,6 +35,7 @@ fn commit() -> Commit {
         change: change(),
         welcomes: vec![Welcome { account: ACCOUNT, device: DEVICE, payload: vec![2; 8].into() }],
         group_info: vec![3; 8].into(),
+        origin: Some(vec![4; 8].into()),
     }
 }
 
@@ -61,7 +62,7 @@ pub fn entries() -> Vec<Entry> {
 
 pub fn client_frames() -> Vec<ClientFrame> {
     vec![
-        ClientFrame::Hello { token: "token".into(), since_ms: 0 },
+        ClientFrame::Hello { token: "token".into(), since_ms: 0, count: 3 },
         ClientFrame::Append(Append {
             conversation: CONVERSATION,
             message_id: message_id(),
@@ -90,7 +91,7 @@ fn page() -> Page {
 pub fn server_frames() -> Vec<ServerFrame> {
     let mut frames: Vec<ServerFrame> = entries().into_iter().map(ServerFrame::Entry).collect();
     frames.extend([
-        ServerFrame::Plan(Plan { now_ms: NOW_MS, logs: vec![plan_log()], done: true }),
+        ServerFrame::Plan(Plan { now_ms: NOW_MS, logs: vec![plan_log()], done: true, rolled_back: Some(4) }),
         ServerFrame::Page(page()),
         ServerFrame::Appended { conversation: CONVERSATION, message_id: message_id(), seq: 3, time_ms: NOW_MS },
         ServerFrame::Refused(Refused {
@@ -101,6 +102,7 @@ pub fn server_frames() -> Vec<ServerFrame> {
             retry_after_ms: Some(10),
             epoch: Some(2),
             head: Some(9),
+            accounts: vec![ACCOUNT],
         }),
         ServerFrame::Receipts { conversation: CONVERSATION, watermarks: vec![WATERMARK] },
         ServerFrame::Signal { conversation: CONVERSATION, sender: SENDER, payload: vec![9; 4].into() },
@@ -151,11 +153,26 @@ pub fn contents() -> Vec<Vec<u8>> {
     use tidings_client::content::{Content, Target};
     let target = Target { message: message_id(), digest: [9; 16] };
     let contents = [
-        Content::Text { text: "hello".into(), reply_to: Some(target) },
+        Content::Text {
+            text: "hello".into(),
+            reply_to: Some(target),
+            forwarded: true,
+            mentions: Vec::new(),
+            preview: None,
+        },
         Content::Reaction { to: target, emoji: Some("\u{1f44d}".into()) },
         Content::Edit { of: target, text: "hello, world".into() },
         Content::Delete { of: target },
-        Content::Profile { phone: Some("+31612345678".into()), name: Some("Ada".into()) },
+        Content::Pin { of: target, on: true },
+        Content::Profile {
+            phone: Some("+31612345678".into()),
+            name: Some("Ada".into()),
+            about: Some("here".into()),
+            picture: Some(vec![6; 20].into()),
+        },
+        Content::ProfileRequest,
+        Content::Timer { seconds: Some(60) },
+        Content::Vote { poll: target, choices: vec![0, 2] },
     ];
     let id = message_id();
     contents.iter().map(|content| [id.as_bytes().as_slice(), &content.encode(id)].concat()).collect()
