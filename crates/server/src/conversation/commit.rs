@@ -107,7 +107,7 @@ pub async fn append(server: &Arc<Server>, lane: &Arc<Lane>, sender: Sender, comm
     let (answer, answered) = oneshot::channel();
     lane.append_checked(server, entry, Reply::Call(answer))?;
     let answer = answered.await.map_err(|_| lost())?;
-    if let Err(Error { code: Code::StaleEpoch | Code::Exists, .. }) = answer {
+    if let Err(Error { code: Code::StaleEpoch | Code::Exists | Code::CommitFirst, .. }) = answer {
         pointer::forget_group_info(server, conversation, message_id).await;
     }
     answer

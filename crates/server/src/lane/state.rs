@@ -115,10 +115,17 @@ impl State {
         Ok(())
     }
 
-    /// Whether this entry of a group's member may be appended now. The others were judged by the room.
+    /// Whether this entry of a group's member may be appended now. Commits were judged before they were queued; what can
+    /// come between, since it leaves the epoch as it is, is a device that is logged out.
     pub fn check_group_entry(&self, entry: &NewEntry) -> Result<()> {
         let Some(roster) = &self.roster else { return Ok(()) };
-        let Body::Message { silent, .. } = entry.body else { return Ok(()) };
+        let silent = match &entry.body {
+            Body::Message { silent, .. } => *silent,
+            Body::Commit { change, .. } if !change.external && roster.leaves_gone(change) => {
+                return Err(commit_first().at(self.head.epoch, self.head.seq));
+            }
+            _ => return Ok(()),
+        };
         if roster.member(entry.sender.account).is_none() {
             return Err(Error::not_found("conversation"));
         }
@@ -302,5 +309,51 @@ impl Lane {
             tokio::spawn(drain(server.clone(), self.clone()));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_proto::entry::{Change, ConversationKind, Entry};
+    use tidings_proto::id::{ConversationId, DeviceId, MessageId};
+
+    fn device(account: u8, device: u8) -> Sender {
+        Sender { account: AccountId::from_bytes([account; 16]), device: DeviceId::from_bytes([device; 16]) }
+    }
+
+    fn commit(change: Change) -> Body {
+        Body::Commit { payload: Default::default(), change: Box::new(change) }
+    }
+
+    fn entry(seq: u64, sender: Sender, body: Body) -> Entry {
+        let message_id = MessageId::new(seq, [0; 10]);
+        let log = ConversationId::direct(device(1, 1).account, device(2, 2).account).into();
+        Entry { log, seq, time_ms: 1, epoch: 0, message_id, sender, commit_seq: 0, ordinal: 0, expires_ms: 2, body }
+    }
+
+    /// It was judged before the log-out, and waits behind it.
+    #[test]
+    fn no_commit_that_waited_leaves_in_who_was_logged_out_meanwhile() {
+        let (a, b, laptop) = (device(1, 1), device(2, 2), device(2, 3));
+        let create = Change { create: Some(ConversationKind::Direct), added: vec![a, b, laptop], ..Change::default() };
+        let created = Roster::apply(None, &entry(1, a, commit(create)));
+        let before = State { roster: created.clone().map(Arc::new), ..State::default() };
+        let gone = Roster::apply(created, &entry(2, laptop, Body::Gone { revoked: None, deleted: None }));
+        let after = State { roster: gone.map(Arc::new), ..State::default() };
+        let waits = |change| NewEntry {
+            message_id: MessageId::new(3, [0; 10]),
+            sender: a,
+            epoch: 1,
+            body: commit(change),
+            expires_in_ms: None,
+        };
+        let leaves_it = waits(Change { added: vec![device(1, 4)], ..Change::default() });
+        let removes_it = waits(Change { removed: vec![laptop], ..Change::default() });
+        let external = waits(Change { added: vec![a], external: true, ..Change::default() });
+        assert!(before.check_group_entry(&leaves_it).is_ok());
+        assert_eq!(after.check_group_entry(&leaves_it).unwrap_err().code, Code::CommitFirst);
+        assert!(after.check_group_entry(&removes_it).is_ok());
+        assert!(after.check_group_entry(&external).is_ok(), "who comes in cannot know yet");
     }
 }

@@ -127,7 +127,7 @@ pub async fn write(
 /// Truth last: appends the commit. What pointed to one that lost is cleaned up.
 pub async fn settle(server: &Arc<Server>, lane: &Arc<Lane>, sender: Sender, commit: &Commit) -> Result<Sent> {
     let sent = append(server, lane, sender, commit.clone()).await;
-    if let Err(Error { code: Code::StaleEpoch | Code::Exists, .. }) = sent {
+    if let Err(Error { code: Code::StaleEpoch | Code::Exists | Code::CommitFirst, .. }) = sent {
         rows::forget(server, commit.conversation, commit.message_id).await;
     }
     sent
