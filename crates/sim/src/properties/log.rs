@@ -5,16 +5,19 @@
 
 use crate::model::{Block, Model, Who};
 use crate::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use tidings_proto::codec::StoredEntry;
 use tidings_proto::entry::{Body, Entry};
-use tidings_proto::id::{ConversationId, DeviceId, MessageId};
+use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
 use tidings_store::log::Log;
+use tidings_store::{Scan, Table};
 use tokio::time::sleep;
 
 const PAGE_ENTRIES: u32 = 1_000;
+/// More than the people of a world make.
+const CONVERSATIONS_MAX: u32 = 1_000;
 /// Less than any entry lives.
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 /// The server's clock may have been wrong by this much, in either direction, when an entry came or was looked for.
@@ -97,11 +100,25 @@ pub async fn read(world: &Rc<World>) -> Result<(), String> {
     for (a, b, conversation) in pairs {
         read_log(world, conversation).await.map_err(|what| format!("log of p{a} and p{b}: {what}"))?;
     }
-    let groups: Vec<ConversationId> = world.model.borrow().groups.iter().map(|group| group.conversation).collect();
-    for group in groups {
+    for group in groups(world).await? {
         read_log(world, group).await.map_err(|what| format!("log of a group: {what}"))?;
     }
     Ok(())
+}
+
+/// Every group that anybody has shown, and those that the server has and nobody was told of yet: what is said in them may
+/// expire before.
+async fn groups(world: &World) -> Result<BTreeSet<ConversationId>, String> {
+    let accounts: Vec<AccountId> = world.model.borrow().people.iter().filter_map(|person| person.account).collect();
+    let mut groups: BTreeSet<ConversationId> =
+        world.model.borrow().groups.iter().map(|group| group.conversation).collect();
+    for account in &accounts {
+        let scan = Scan::all(Table::Membership, account.as_bytes(), CONVERSATIONS_MAX);
+        let rows = world.server.store().scan(&scan).await.map_err(|error| format!("memberships: {error}"))?;
+        groups.extend(rows.iter().filter_map(|row| ConversationId::from_slice(&row.row)));
+    }
+    groups.retain(|conversation| conversation.may_be_group());
+    Ok(groups)
 }
 
 async fn read_log(world: &Rc<World>, conversation: ConversationId) -> Result<(), String> {

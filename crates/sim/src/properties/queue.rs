@@ -1,6 +1,6 @@
 //! At rest nothing waits any more, and nothing that somebody queued was lost.
 
-use crate::model::{Model, Op, Place};
+use crate::model::{Model, Op, Place, Who};
 use crate::properties::group;
 use crate::properties::log::{Shadow, ShadowLog};
 use crate::properties::view::Views;
@@ -39,7 +39,7 @@ pub fn check_connected(world: &Rc<World>) -> Result<(), String> {
 pub fn check(world: &World, views: &Views) -> Result<(), String> {
     let model = world.model.borrow();
     let shadow = world.shadow.borrow();
-    check_landed(&model, &shadow, views)?;
+    check_landed(&model, &shadow, views, world.traits.evil)?;
     check_order(&model, &shadow)
 }
 
@@ -47,9 +47,10 @@ fn log_of<'a>(model: &Model, shadow: &'a Shadow, op: &Op) -> Option<&'a ShadowLo
     shadow.log(model.conversation_of(op.by, op.place)?)
 }
 
-/// What was queued on a device that still exists is in the log, or was refused for a reason that its person knows.
-fn check_landed(model: &Model, shadow: &Shadow, views: &Views) -> Result<(), String> {
-    for (id, op) in model.ops.iter().filter(|(_, op)| model.must_land(op)) {
+/// What was queued on a device that still exists is in the log, or was refused for a reason that its person knows. Who
+/// talks as they like is answered accordingly: the device may take a refusal for one of what it said itself.
+fn check_landed(model: &Model, shadow: &Shadow, views: &Views, evil: Option<Who>) -> Result<(), String> {
+    for (id, op) in model.ops.iter().filter(|(_, op)| model.must_land(op) && Some(op.by) != evil) {
         if log_of(model, shadow, op).and_then(|log| log.seq(*id)).is_some() {
             continue;
         }
@@ -64,7 +65,7 @@ fn check_landed(model: &Model, shadow: &Shadow, views: &Views) -> Result<(), Str
         if refused && (failed() == Some(Tick::Failed) || op.kind.target().is_some()) {
             continue;
         }
-        return Err(format!("{id} of p{} for {:?} is lost: {:?}", op.by, op.place, op.kind));
+        return Err(format!("{id} of p{} for {:?} is lost ({:?}): {:?}", op.by, op.place, failed(), op.kind));
     }
     Ok(())
 }
