@@ -2,7 +2,8 @@
 //!
 //! The durable job goes: list one's own other devices, claim their key packages and those of the other person's
 //! devices, make the group and its first commit, and post it until it is answered. Up to the commit nothing is stored
-//! and a restart begins again; from then on the commit is sent unchanged, for it may have been taken already.
+//! and a restart begins again; from then on the commit is sent unchanged, for it may have been taken already. Only
+//! `no_device` says for sure that it was not.
 //!
 //! `exists` means that somebody was faster (or that an answer got lost). Then the log decides: its first entry is either
 //! the own commit, or that of the winner, and with it goes the winner's welcome (membership.rs).
@@ -173,6 +174,12 @@ pub(crate) fn posted(step: &mut Step<'_>, conversation: ConversationId, answer: 
             conversation::set_created(step.tx, conversation, true)?;
             step.mem.logs.behind(conversation.into(), 1);
             Ok(())
+        }
+        // A device that it adds has gone since: the next one is made with those that are there then.
+        Err(failure) if failure.code() == Some(Code::NoDevice) => {
+            own_commit::delete(step.tx, conversation)?;
+            step.mls()?.drop_pending(step.tx, conversation)?;
+            job::later(step, Kind::Create, subject, failure.retry_after_ms())
         }
         Err(failure) if failure.may_pass() => job::later(step, Kind::Create, subject, failure.retry_after_ms()),
         Err(failure) => {

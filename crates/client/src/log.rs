@@ -8,7 +8,7 @@
 
 use crate::chat_state;
 use crate::content::Content;
-use crate::conversation::{self, Row, Standing};
+use crate::conversation::{self, Standing};
 use crate::device;
 use crate::group::notice::At;
 use crate::group::{self, profile::Profile, repair};
@@ -47,7 +47,7 @@ pub(crate) fn take(step: &mut Step<'_>, conversation: ConversationId, entries: &
     if !row.created {
         conversation::set_created(step.tx, conversation, true)?;
     }
-    if row.kind == ConversationKind::Group && row.epoch.is_none() && !can_follow(step, &row)? {
+    if row.kind == ConversationKind::Group && row.epoch.is_none() && !rejoin::is_followed(step.tx, &row)? {
         return group::welcome::arrive(step, &row);
     }
     let mut cursor = row.cursor;
@@ -76,11 +76,6 @@ pub(crate) fn take(step: &mut Step<'_>, conversation: ConversationId, entries: &
     }
     step.mem.logs.hold(log, held);
     advance(step, conversation, row.cursor, cursor, only_own)
-}
-
-/// Whether the log of a group is read though this device is not in it: a member that comes back does.
-fn can_follow(step: &Step<'_>, row: &Row) -> Result<bool, Stop> {
-    Ok(row.joined && row.standing == Standing::Member && rejoin::is_wanted(step.tx, row.conversation)?)
 }
 
 /// The log was read to its end, and nothing in it let this device in.

@@ -48,6 +48,7 @@ pub(crate) fn placed(
         return Ok(());
     }
     if !anew && seq != row.cursor + 1 {
+        step.mem.in_flight.placed.insert(conversation, message);
         step.mem.logs.behind(conversation.into(), seq);
         return Ok(());
     }

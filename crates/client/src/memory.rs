@@ -285,6 +285,8 @@ pub(crate) enum Hold {
 pub(crate) struct InFlight {
     pub appends: BTreeMap<MessageId, ConversationId>,
     pub commits: BTreeMap<ConversationId, MessageId>,
+    /// Commits that stand in the log, above what was read of it: they take effect once they are read.
+    pub placed: BTreeMap<ConversationId, MessageId>,
 }
 
 /// group: who waits for a change of a group, and what was claimed for it.

@@ -290,13 +290,9 @@ fn stale(step: &mut Step<'_>, refused: &Refused) -> Done {
         step.mem.logs.behind(conversation.into(), head);
         return Ok(());
     }
-    if refused.code == Code::CommitFirst && !group::work::is_due(step, conversation)? {
-        // What is gone is not known here: coming in anew tells.
-        return rejoin::want(step, conversation);
-    }
     match (refused.epoch, row.epoch) {
         (Some(theirs), Some(ours)) if theirs != ours => rejoin::want(step, conversation),
-        // It has caught up meanwhile: the next try names the right epoch. Or somebody left before this device came in.
+        // It has caught up meanwhile: the next try names the right epoch. Or somebody was gone before this device came in.
         _ => {
             if refused.code == Code::CommitFirst && !group::work::is_due(step, conversation)? {
                 group::leave::ask_who(step, conversation)?;

@@ -64,6 +64,11 @@ pub(crate) fn is_wanted(tx: &Connection, conversation: ConversationId) -> Result
     job::exists(tx, Kind::Rejoin, conversation.as_bytes())
 }
 
+/// Whether the log of a group is read though this device is not in it: a member that comes back does.
+pub(crate) fn is_followed(tx: &Connection, row: &Row) -> Result<bool, Stop> {
+    Ok(row.joined && row.standing == Standing::Member && is_wanted(tx, row.conversation)?)
+}
+
 /// The job's next step.
 pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     if step.mem.in_flight.commits.contains_key(&conversation) {

@@ -247,10 +247,15 @@ bodies! {
         pub proof: LeaveProof,
     }
 
-    /// `GET /v1/conversations/{id}/leave`: 200. Those who left and still have leaves, for a member's device that came in
-    /// after they had gone: the next commit has to show it.
+    /// `GET /v1/conversations/{id}/leave`: 200. Those who still have leaves although they left or were logged out, for a
+    /// member's device that came in after that: the next commit has to take them out.
     pub struct Leavers {
+        /// The epoch in which that is so.
+        pub epoch: u64,
         pub left: Vec<LeaveProof>,
+        /// Devices that were logged out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub gone: Vec<Sender>,
     }
 
     /// `POST /v1/conversations/{id}/join`: 200 with [`InvitePreview`]. What a link leads to.

@@ -4,7 +4,7 @@
 //! itself is rejoin's work.
 
 use super::invite::Token;
-use super::work;
+use super::{intent, work};
 use crate::conversation::{self, Standing};
 use crate::error::ClientError;
 use crate::event::Event;
@@ -104,6 +104,8 @@ pub(crate) fn gave_up(step: &mut Step<'_>, conversation: ConversationId, failure
     settle(step, conversation, Some(failure))?;
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
     if !row.joined && !message::any(step.tx, conversation)? {
+        // What was asked of it meanwhile.
+        intent::fail_all(step, conversation, &failure.to_client_error())?;
         return conversation::forget(step.tx, conversation);
     }
     if row.standing == Standing::Member {

@@ -7,6 +7,7 @@
 use super::notice::{self, At};
 use super::{intent, member};
 use crate::conversation::{self, Standing};
+use crate::device;
 use crate::error::ClientError;
 use crate::event::Event;
 use crate::http::{self, Answer, Failure};
@@ -15,6 +16,7 @@ use crate::job::{self, Kind};
 use crate::memory::Purpose;
 use crate::outbox;
 use crate::own_commit;
+use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
 use rand_chacha::rand_core::RngCore;
@@ -74,8 +76,8 @@ fn tidy_later(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     job::add_at(step.tx, Kind::Group, conversation.as_bytes(), at_ms)
 }
 
-/// This device came in by itself, or is told that somebody left of whom it does not know: their word may stand before
-/// its part of the log.
+/// This device came in by itself, or is told that somebody is gone of whom it does not know: the word of that may stand
+/// before its part of the log.
 pub(crate) fn ask_who(step: &Step<'_>, conversation: ConversationId) -> Done {
     job::add_at(step.tx, Kind::Leavers, conversation.as_bytes(), 0)
 }
@@ -100,8 +102,13 @@ pub(crate) fn told(step: &mut Step<'_>, conversation: ConversationId, answer: An
     };
     job::done(step.tx, Kind::Leavers, subject)?;
     // A device that is not in it (any more) asks again when it is.
-    let in_group = conversation::find(step.tx, conversation)?.is_some_and(|row| row.epoch.is_some());
-    for proof in told.left.iter().filter(|_| in_group) {
+    let Some(epoch) = conversation::find(step.tx, conversation)?.and_then(|row| row.epoch) else { return Ok(()) };
+    let known = device::told_gone(step, conversation, &told.gone)?;
+    if !known && !told.gone.is_empty() && told.epoch == epoch {
+        // This is not the group that the others are in.
+        return rejoin::want(step, conversation);
+    }
+    for proof in &told.left {
         if step.mls()?.verifies_leave(step.tx, conversation, proof)? {
             note(step.tx, conversation, proof)?;
             member::remove(step.tx, conversation, proof.sender.account)?;

@@ -158,8 +158,13 @@ fn void(step: &mut Step<'_>, conversation: ConversationId, commit: MessageId) ->
     if membership::has_welcome(step, conversation)? {
         return want(step, conversation);
     }
-    conversation::ensure(step, conversation, None)?;
-    rejoin::want(step, conversation)
+    let row = conversation::ensure(step, conversation, None)?;
+    rejoin::want(step, conversation)?;
+    if rejoin::is_followed(step.tx, &row)? {
+        step.mem.logs.hold(conversation.into(), None);
+        step.mem.logs.behind(conversation.into(), 0);
+    }
+    Ok(())
 }
 
 /// This device is in the group now, from the commit at `seq` on.

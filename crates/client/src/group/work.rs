@@ -38,10 +38,12 @@ pub(crate) fn is_due(step: &Step<'_>, conversation: ConversationId) -> Result<bo
         || device::any_gone(step, conversation)?)
 }
 
-/// Sends a stored commit, unless it is on its way.
+/// Sends a stored commit, unless it is on its way or there.
 pub(crate) fn send(step: &mut Step<'_>, commit: Commit) {
     let conversation = commit.conversation;
-    if step.mem.in_flight.commits.contains_key(&conversation) {
+    let in_flight = &step.mem.in_flight;
+    if in_flight.commits.contains_key(&conversation) || in_flight.placed.get(&conversation) == Some(&commit.message_id)
+    {
         return;
     }
     step.mem.in_flight.commits.insert(conversation, commit.message_id);
@@ -386,6 +388,12 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
     let subject = conversation.as_bytes();
     tracing::info!(%conversation, code = refused.code.as_str(), detail = refused.detail, "a commit was refused");
     match refused.code.next() {
+        // A device that it adds has gone since: the next one is made with those that are there then.
+        Next::Retry if refused.code == Code::NoDevice => {
+            step.mls()?.drop_pending(step.tx, conversation)?;
+            step.mem.groups.claims.remove(&conversation);
+            lost(step, conversation)
+        }
         Next::Retry | Next::Authenticate => job::later(step, Kind::Group, subject, refused.retry_after_ms),
         Next::Sync => {
             step.mls()?.drop_pending(step.tx, conversation)?;
@@ -417,6 +425,7 @@ pub(crate) fn refused(step: &mut Step<'_>, refused: &Refused) -> Done {
             }
             let row = conversation::find(step.tx, conversation)?;
             if row.is_some_and(|row| row.kind == tidings_proto::entry::ConversationKind::Group && !row.created) {
+                intent::fail_all(step, conversation, &error)?;
                 return conversation::forget(step.tx, conversation);
             }
             match refused.code {

@@ -151,12 +151,20 @@ impl Mls {
         if row.joining {
             return Ok(());
         }
-        let here = match self.open(connection, conversation, &row) {
-            Ok(group) => (group::generation(&row.group_id, conversation).unwrap_or(0), group.epoch().as_u64()),
+        let (here, is_out) = match self.open(connection, conversation, &row) {
+            Ok(group) => {
+                let generation = group::generation(&row.group_id, conversation).unwrap_or(0);
+                ((generation, group.epoch().as_u64()), !group.is_active())
+            }
             Err(MlsError::NoGroup) => return Ok(()),
             Err(error) => return Err(error),
         };
-        if welcome > here { Ok(()) } else { Err(MlsError::StaleWelcome { welcome: welcome.1, group: here.1 }) }
+        // The commit that took this device out may have let it in again: it never had the keys of that epoch.
+        if welcome > here || is_out && welcome == here {
+            Ok(())
+        } else {
+            Err(MlsError::StaleWelcome { welcome: welcome.1, group: here.1 })
+        }
     }
 
     fn check_joined(

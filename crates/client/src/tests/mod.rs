@@ -5,6 +5,7 @@ mod block;
 mod chat_content;
 mod chat_state;
 mod contacts;
+mod crossings;
 mod devices;
 mod faults;
 mod group_faults;

@@ -203,6 +203,10 @@ impl TestServer {
                 let gone = log.gone.iter().copied().collect();
                 json(&GroupInfo { epoch: log.epoch, commit_seq: log.commit_seq, group_info, tree: None, gone })
             }
+            (Method::Get, ["conversations", id, "leave"]) => {
+                let log = self.logs.get(&id.parse().unwrap()).ok_or(Box::new(Problem::new(Code::NotFound, "")))?;
+                json(&Leavers { epoch: log.epoch, left: vec![], gone: log.gone.iter().copied().collect() })
+            }
             (Method::Get, ["blocks"]) => {
                 let me = self.devices[&device].account;
                 let mine = self.blocks.iter().filter(|(by, _)| *by == me);
@@ -475,6 +479,9 @@ impl TestServer {
         let Commit { conversation, message_id, epoch, payload, change, welcomes, group_info, origin } = commit;
         let id = LogId::from(conversation);
         let known = self.logs.get(&id).is_some_and(|log| log.sent.contains_key(&(message_id, device)));
+        if !known && change.added.iter().any(|added| self.devices.get(&added.device).is_none_or(|found| found.out)) {
+            return refuse(Code::NoDevice);
+        }
         if change.create.is_some() && !known {
             if self.logs.get(&id).is_some_and(|log| log.head() > 0) {
                 return refuse(Code::Exists);

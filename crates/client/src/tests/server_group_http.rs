@@ -125,7 +125,10 @@ impl TestServer {
             (Method::Get, ["watermarks"]) if member => {
                 json(&Watermarks { watermarks: log.watermarks.values().map(|(watermark, _)| *watermark).collect() })
             }
-            (Method::Get, ["leave"]) if member => json(&Leavers { left: group.left.values().cloned().collect() }),
+            (Method::Get, ["leave"]) if member => {
+                let left = group.left.values().cloned().collect();
+                json(&Leavers { epoch: log.epoch, left, gone: log.gone.iter().copied().collect() })
+            }
             (Method::Post, ["leave"]) if member => self.leave(me, conversation, body(request)),
             _ => refuse(Code::NotFound),
         }

@@ -42,6 +42,8 @@ pub struct World {
     pub server: TestServer,
     pub people: Vec<Person>,
     pub now_ms: u64,
+    /// The server never hears of requests for these.
+    pub lost_paths: Vec<&'static str>,
     calls: CallId,
     seeds: u8,
 }
@@ -55,8 +57,14 @@ impl World {
         if std::env::var_os("TIDINGS_TELL").is_some() {
             let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).try_init();
         }
-        let mut world =
-            Self { server: TestServer::default(), people: Vec::new(), now_ms: 1_700_000_000_000, calls: 0, seeds: 0 };
+        let mut world = Self {
+            server: TestServer::default(),
+            people: vec![],
+            now_ms: 1_700_000_000_000,
+            lost_paths: vec![],
+            calls: 0,
+            seeds: 0,
+        };
         for index in 0..people {
             world.add(format!("+3161234567{index}"), Db::open_memory().unwrap());
         }
@@ -107,7 +115,14 @@ impl World {
 
     /// The same world again: each client as after a restart.
     pub fn copy(&self) -> Self {
-        let mut copy = Self { server: self.server.clone(), people: vec![], now_ms: self.now_ms, calls: 0, seeds: 100 };
+        let mut copy = Self {
+            server: self.server.clone(),
+            people: vec![],
+            now_ms: self.now_ms,
+            lost_paths: vec![],
+            calls: 0,
+            seeds: 100,
+        };
         copy.server.connections.clear();
         copy.server.out.clear();
         for person in &self.people {
@@ -277,7 +292,8 @@ impl World {
                 person.requests.push(format!("{:?} {}", request.method, request.path));
                 let id = request.id;
                 let mut outcome = HttpOutcome::Lost;
-                if person.online && fault != Some(Fault::CutBefore) {
+                let lost = self.lost_paths.iter().any(|path| request.path.ends_with(path));
+                if person.online && !lost && fault != Some(Fault::CutBefore) {
                     outcome = self.server.http(&request);
                 }
                 if fault.is_some() {

@@ -219,6 +219,29 @@ fn who_lost_everything_comes_back_without_an_invite() {
 }
 
 #[test]
+fn who_is_taken_out_and_let_in_by_the_same_commit_comes_in_by_its_welcome_once() {
+    let [mut a, mut b, mut c] = members(&rules());
+    let before = c.encrypt("before");
+    assert_eq!(a.read(&before), "before");
+    // C can follow, and reads that it is out; its new leaf is another one.
+    let packages = [(c.sender(), c.key_package())];
+    let change = GroupChange { add: &invitees(&packages), remove: &[c.sender()], ..GroupChange::default() };
+    let bundle = a.change(&change).unwrap();
+    a.merge();
+    assert_eq!((&bundle.change.added, &bundle.change.removed), (&vec![c.sender()], &vec![c.sender()]));
+    b.take(&bundle).unwrap();
+    let seen = c.take(&bundle).unwrap();
+    assert!(seen.removed_self && !seen.expelled);
+    let tree = a.tree();
+    c.join_group(&bundle, &tree).unwrap();
+    let message = a.encrypt("here again");
+    assert_eq!((b.read(&message), c.read(&message)), ("here again".into(), "here again".into()));
+    let answer = c.encrypt("yes");
+    assert_eq!(b.read(&answer), "yes");
+    assert!(c.join_group(&bundle, &tree).is_err(), "not twice");
+}
+
+#[test]
 fn an_invite_lets_in_whoever_holds_it_until_it_is_revoked() {
     let invite = Invite { key: InviteKey::of(&SECRET), expires_s: Some(NOW_S + 1_000), approval: false };
     let open = GroupRules { invites: vec![invite], ..rules() };

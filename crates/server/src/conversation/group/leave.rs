@@ -2,12 +2,11 @@
 //! leaves out.
 
 use super::commit::stale;
-use super::join::group;
 use super::rows;
 use crate::auth::Authenticated;
 use crate::conversation::append::lost;
 use crate::error::{Error, Result};
-use crate::lane::{Reply, Roster};
+use crate::lane::{Reply, Roster, View};
 use crate::public_group::Held;
 use crate::server::Server;
 use axum::Json;
@@ -92,7 +91,8 @@ async fn leave(
     answered.await.map_err(|_| lost())?
 }
 
-/// Who left and still has leaves. A device that came in by itself after that does not find it in its part of the log.
+/// Who left or was logged out, and still has leaves. A device that came in by itself after that does not find it in its
+/// part of the log. Of direct conversations too.
 #[utoipa::path(
     get, path = "/v1/conversations/{id}/leave", tag = "groups", params(("id" = ConversationId, Path)),
     responses((status = 200, body = Leavers), (status = "4XX", body = Problem), (status = "5XX", body = Problem)),
@@ -102,10 +102,10 @@ pub async fn get(
     Authenticated(sender): Authenticated,
     Path(conversation): Path<ConversationId>,
 ) -> Result<Json<Leavers>> {
-    let (head, roster) = group(&server, conversation).await?;
-    if roster.member(sender.account).is_none() {
-        return Err(Error::not_found("group"));
-    }
+    let lane = server.lanes.open(&server, conversation.into()).await?;
+    let found = lane.view(sender.account);
+    server.lanes.forget(lane);
+    let View { head, roster, .. } = found?;
     let log = LogId::from(conversation);
     let mut left = Vec::new();
     let mut seq = head.commit_seq;
@@ -123,7 +123,7 @@ pub async fn get(
             None => 0,
         };
     }
-    Ok(Json(Leavers { left }))
+    Ok(Json(Leavers { epoch: head.epoch, left, gone: roster.gone.clone() }))
 }
 
 /// Whoever leaves others behind leaves them an admin.
