@@ -337,8 +337,8 @@ pub(crate) fn phone_confirmed(step: &mut Step<'_>, account: AccountId, phone: &s
     confirm_phones(step)
 }
 
-/// A credential that was checked: pins its identity key, or tells that it is another one. `at`: seq and time of the
-/// entry that brought it, for the notice's place in the conversation.
+/// A credential that was checked: pins its identity key, or tells that it is another one, wherever one meets this person.
+/// `at`: seq and time of the entry that brought it, for the notice's place in the conversation.
 pub(crate) fn saw_identity(
     step: &mut Step<'_>,
     conversation: ConversationId,
@@ -357,12 +357,17 @@ pub(crate) fn saw_identity(
     step.tx
         .prepare_cached("UPDATE contact SET identity_key = ?2, verified = 0 WHERE account = ?1")?
         .execute(params![account.as_bytes(), credential.identity_key])?;
-    if pinned.is_some() {
-        step.event(Event::ConversationChanged { conversation });
-        if let Some(row) = conversation::find(step.tx, conversation)? {
-            let (seq, time_ms) = at.unwrap_or((row.cursor, step.now_ms));
-            message::notice(step, conversation, account, seq, time_ms, &Notice::SafetyNumberChanged)?;
-        }
+    if pinned.is_none() {
+        return Ok(());
+    }
+    let direct = ConversationId::direct(step.me()?.sender.account, account);
+    let mut shared = group::member::groups_with(step.tx, account)?;
+    shared.extend([conversation, direct]);
+    for shared in shared {
+        let Some(row) = conversation::find(step.tx, shared)? else { continue };
+        let (seq, time_ms) = at.filter(|_| shared == conversation).unwrap_or((row.cursor, step.now_ms));
+        message::notice(step, shared, account, seq, time_ms, &Notice::SafetyNumberChanged)?;
+        step.event(Event::ConversationChanged { conversation: shared });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Somebody who left is no member from that entry on, though their leaves stand until the next commit.
 
 use super::leave;
+use crate::conversation::Standing;
 use crate::step::{Done, Step, Stop};
 use crate::view;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -18,6 +19,19 @@ pub(crate) struct Moved {
     pub gone: Vec<AccountId>,
     pub before: Option<GroupRules>,
     pub after: GroupRules,
+}
+
+/// The groups that this account is in, as far as this device is in them.
+pub(crate) fn groups_with(tx: &Connection, account: AccountId) -> Result<BTreeSet<ConversationId>, Stop> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT conversation FROM conversation c WHERE standing = ?2
+             AND EXISTS (SELECT 1 FROM member m WHERE m.conversation = c.conversation AND m.account = ?1)",
+        )?
+        .query_map(params![account.as_bytes(), Standing::Member as u8], |row| {
+            Ok(ConversationId::from_bytes(row.get(0)?))
+        })?
+        .collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn accounts(tx: &Connection, conversation: ConversationId) -> Result<BTreeSet<AccountId>, Stop> {

@@ -165,15 +165,19 @@ fn wrong_codes_and_changed_bundles_link_nothing() {
     assert_eq!(listed.len(), 1);
 }
 
-/// Whether this device has a leaf in a conversation, as that person's group says.
-fn has_leaf(world: &mut World, who: usize, of: &Peer, device: Sender) -> bool {
+/// The devices with a leaf in a conversation, as that person's group says; `None`: they are in no such group (any more).
+fn leaves(world: &mut World, who: usize, of: &Peer) -> Option<Vec<Sender>> {
     let conversation = match world.must(who, &Command::Resolve { who: of.clone() }) {
         Reply::Conversation { conversation, .. } => conversation,
         other => panic!("{other:?}"),
     };
     let client = world.people[who].client.as_ref().unwrap();
     let mls = &client.memory.me.as_ref().unwrap().mls;
-    mls.devices(client.db.connection(), conversation).unwrap().contains(&device)
+    mls.devices(client.db.connection(), conversation).ok()
+}
+
+fn has_leaf(world: &mut World, who: usize, of: &Peer, device: Sender) -> bool {
+    leaves(world, who, of).unwrap().contains(&device)
 }
 
 fn sender(world: &World, who: usize) -> Sender {
@@ -247,6 +251,47 @@ fn no_server_brings_a_revoked_device_back() {
         let told = messages.iter().any(|it| matches!(&it.body, Body::Notice { notice: Notice::Distrusted }));
         assert!(told, "{who} says that the server is not to be trusted: {messages:?}");
         assert!(!world.texts(who, &with).contains(&"may I?".to_owned()));
+    }
+}
+
+/// Bram's number is in the server's hands, and so is its list of his devices; his identity key is not.
+#[test]
+fn a_device_that_the_server_makes_up_reads_nothing_unnoticed() {
+    let mut world = World::signed_in(3);
+    let members = vec![world.peer(1), world.peer(2)];
+    let Reply::Conversation { conversation: group, .. } =
+        world.must(0, &Command::CreateGroup { name: "Cinema".into(), members })
+    else {
+        panic!()
+    };
+    world.say(0, 1, "hello");
+    world.settle();
+    world.server.lying = true;
+    let spy = world.add(world.people[1].phone.clone(), Db::open_memory().unwrap());
+    world.login(spy);
+    assert!(!is_out(&world, 1), "Bram is told nothing");
+    let made_up = sender(&world, spy);
+    let (anna, bram, group_of) = (world.peer(0), world.peer(1), Peer::Conversation(group));
+    world.must(spy, &Command::text(anna.clone(), "it is me, Bram", None));
+    world.settle();
+    world.pass(10_000);
+    for (who, of) in [(0, &bram), (0, &group_of), (2, &group_of), (1, &anna), (1, &group_of)] {
+        // Refused to who has turned away from it already.
+        let _ = world.ask(who, Command::text(of.clone(), "secret", None));
+        world.settle();
+    }
+    world.pass(10_000);
+    world.settle();
+    // Whoever lets it in is told before they say anything that it could read.
+    for (who, of) in [(0, &bram), (0, &group_of), (2, &group_of), (1, &anna), (1, &group_of)] {
+        let bodies = bodies(&mut world, who, of);
+        let place = |wanted: &dyn Fn(&Body) -> bool| bodies.iter().position(wanted);
+        let warned =
+            place(&|body| matches!(body, Body::Notice { notice: Notice::SafetyNumberChanged | Notice::Distrusted }));
+        let said = place(&|body| matches!(body, Body::Text { text } if text == "secret"));
+        let is_in = leaves(&mut world, who, of).is_some_and(|leaves| leaves.contains(&made_up));
+        assert!(!is_in || warned.is_some_and(|warned| said.is_none_or(|said| warned < said)), "{who}: {bodies:?}");
+        assert!(!(is_in && who == 1), "one's own devices let nobody in whom one's key does not vouch for");
     }
 }
 

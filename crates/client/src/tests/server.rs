@@ -36,6 +36,8 @@ pub struct TestServer {
     pub backups: TestBackups,
     /// The next commit of a group gets a membership tag that only members can see to be wrong.
     pub poison: bool,
+    /// It lets devices in beside the others of an account, whichever key vouches for them.
+    pub lying: bool,
 }
 
 #[derive(Clone)]
@@ -297,7 +299,7 @@ impl TestServer {
                 .credential
                 .as_ref()
                 .is_some_and(|bytes| Credential::verify(bytes).unwrap().identity_key == credential.identity_key);
-            if !same && !found.out {
+            if !same && !found.out && !self.lying {
                 found.out = true;
                 replaced.push(*other);
             }
