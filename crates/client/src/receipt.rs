@@ -124,8 +124,13 @@ pub(crate) fn mark_read(step: &mut Step<'_>, conversation: ConversationId, up_to
     let found = found.ok_or(crate::error::ClientError::NoSuchMessage)?;
     let Some(row) = conversation::find(step.tx, conversation)? else { return Ok(()) };
     chat_state::seen(step, conversation)?;
-    // What is not sent yet stands below everything that came.
-    let seq = found.seq.unwrap_or(row.cursor).min(row.cursor);
+    let seq = match found.seq {
+        // It came by the log, or with the history from another device, which may be ahead of the log.
+        Some(seq) if !found.own => seq,
+        // What is not sent yet stands below everything that came.
+        Some(seq) => seq.min(row.cursor),
+        None => row.cursor,
+    };
     if seq <= row.read {
         return Ok(());
     }
