@@ -31,7 +31,7 @@ impl Device {
         let mut db = Db::open_memory().expect("memory suffices");
         let (account, device) = (AccountId::from_bytes([byte; 16]), DeviceId::from_bytes([byte; 16]));
         let identity = db
-            .transaction(|tx| Identity::create(tx, &mut random, account, device, NOW_S))
+            .transaction(|tx| Identity::create(tx, &mut random, None, account, device, NOW_S))
             .expect("a new identity can be stored");
         Self { db, mls: Mls::new(identity, [byte; 32]) }
     }

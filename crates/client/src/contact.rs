@@ -18,7 +18,7 @@ use crate::message;
 use crate::mls::safety::safety_number;
 use crate::reply::Reply;
 use crate::step::{Done, Step, Stop};
-use crate::view::Notice;
+use crate::view::{Notice, Person};
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_proto::credential::Credential;
 use tidings_proto::entry::ConversationKind;
@@ -363,10 +363,11 @@ pub(crate) fn saw_identity(
     let direct = ConversationId::direct(step.me()?.sender.account, account);
     let mut shared = group::member::groups_with(step.tx, account)?;
     shared.extend([conversation, direct]);
+    let notice = Notice::SafetyNumberChanged { who: Person::nameless(account) };
     for shared in shared {
         let Some(row) = conversation::find(step.tx, shared)? else { continue };
         let (seq, time_ms) = at.filter(|_| shared == conversation).unwrap_or((row.cursor, step.now_ms));
-        message::notice(step, shared, account, seq, time_ms, &Notice::SafetyNumberChanged)?;
+        message::notice(step, shared, account, seq, time_ms, &notice)?;
         step.event(Event::ConversationChanged { conversation: shared });
     }
     Ok(())

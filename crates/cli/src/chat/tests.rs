@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tidings_client::event::Connection;
-use tidings_client::view::{Body, Message, Notice, Position, Quote, Reaction, Tick};
+use tidings_client::view::{Body, Message, Notice, Person, Position, Quote, Reaction, Tick};
 use tidings_proto::id::{AccountId, ConversationId, MessageId};
 
 /// 2026-11-21 12:00 UTC.
@@ -82,7 +82,11 @@ fn story() -> State {
     let mut deleted = text(5, false, yesterday + 2 * MINUTE_MS, "");
     deleted.body = Body::Deleted;
     let mut notice = text(6, false, NOON_MS - MINUTE_MS, "");
-    notice.body = Body::Notice { notice: Notice::SafetyNumberChanged };
+    notice.body = Body::Notice {
+        notice: Notice::SafetyNumberChanged {
+            who: Person { account: AccountId::from_bytes([2; 16]), title: "Bram".into() },
+        },
+    };
     messages.extend([deleted, notice]);
     // However they come, they stand in order.
     messages.reverse();

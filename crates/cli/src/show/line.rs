@@ -16,7 +16,7 @@ pub fn tick(tick: Tick) -> &'static str {
 }
 
 pub fn notice(notice: &Notice) -> String {
-    use super::me::{name, names};
+    use super::me::{name, name_inside, names};
     match notice {
         Notice::GroupCreated { by } => format!("{} made this group.", name(by)),
         Notice::Added { by, who } => format!("{} added {}.", name(by), names(who)),
@@ -52,9 +52,10 @@ pub fn notice(notice: &Notice) -> String {
         }
         Notice::TimerSet { by, seconds: None } => format!("{} set messages to stay.", name(by)),
         Notice::Distrusted => "A change of this group is not allowed by its rules: this device goes no further.".into(),
-        Notice::SafetyNumberChanged => {
-            "The safety number changed: this person may have a new device. Compare it again to be sure.".into()
-        }
+        Notice::SafetyNumberChanged { who } => format!(
+            "The safety number of {} changed: a new device, or somebody else. Compare it to be sure.",
+            name_inside(who)
+        ),
         Notice::HistoryMissing => "Older messages expired on the server before this device could read them.".into(),
     }
 }

@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::db::Db;
 use crate::io::{Input, Output};
-use crate::view::{Body, Notice};
+use crate::view::{Body, Notice, Tick};
 use crate::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::entry::Sender;
 
@@ -122,6 +122,25 @@ fn reading_on_one_device_is_reading_on_all() {
     world.must(laptop, &Command::MarkRead { to: world.peer(1), up_to: question });
     world.settle();
     assert_eq!((unread(&mut world, 0), unread(&mut world, laptop)), (0, 0));
+}
+
+/// The history says where a message stands; the log is not read on this device while somebody is blocked.
+#[test]
+fn what_was_seen_in_the_history_counts_also_where_the_log_is_kept_back() {
+    let mut world = World::signed_in(2);
+    let asked = world.say(1, 0, "dinner?");
+    world.settle();
+    let bram = world.peer(1);
+    world.must(0, &Command::Block { who: bram.clone() });
+    let laptop = world.link(0);
+    world.must(laptop, &Command::MarkRead { to: bram.clone(), up_to: asked });
+    world.settle();
+    assert_eq!(world.tick_of(1, asked), Some(Tick::Delivered));
+    world.must(0, &Command::Unblock { who: bram });
+    world.settle();
+    world.pass(10_000);
+    world.settle();
+    assert_eq!(world.tick_of(1, asked), Some(Tick::Read));
 }
 
 #[test]
@@ -286,8 +305,9 @@ fn a_device_that_the_server_makes_up_reads_nothing_unnoticed() {
     for (who, of) in [(0, &bram), (0, &group_of), (2, &group_of), (1, &anna), (1, &group_of)] {
         let bodies = bodies(&mut world, who, of);
         let place = |wanted: &dyn Fn(&Body) -> bool| bodies.iter().position(wanted);
-        let warned =
-            place(&|body| matches!(body, Body::Notice { notice: Notice::SafetyNumberChanged | Notice::Distrusted }));
+        let warned = place(&|body| {
+            matches!(body, Body::Notice { notice: Notice::SafetyNumberChanged { .. } | Notice::Distrusted })
+        });
         let said = place(&|body| matches!(body, Body::Text { text } if text == "secret"));
         let is_in = leaves(&mut world, who, of).is_some_and(|leaves| leaves.contains(&made_up));
         assert!(!is_in || warned.is_some_and(|warned| said.is_none_or(|said| warned < said)), "{who}: {bodies:?}");

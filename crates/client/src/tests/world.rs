@@ -451,6 +451,11 @@ impl World {
 }
 
 /// For reading a story that went wrong: run with `TIDINGS_TELL=1`.
+/// Says that somebody's safety number is another one.
+pub fn is_new_number(body: &view::Body) -> bool {
+    matches!(body, view::Body::Notice { notice: view::Notice::SafetyNumberChanged { .. } })
+}
+
 fn short(thing: &impl std::fmt::Debug) -> String {
     format!("{thing:?}").chars().take(300).collect()
 }

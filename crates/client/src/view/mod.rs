@@ -332,7 +332,10 @@ pub struct Lock {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
-    SafetyNumberChanged,
+    /// This person has a new device without the old ones' key, or is somebody else.
+    SafetyNumberChanged {
+        who: Person,
+    },
     /// Entries expired at the server before this device read them.
     HistoryMissing,
     GroupCreated {

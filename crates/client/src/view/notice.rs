@@ -28,11 +28,12 @@ pub(super) fn read(tx: &Connection, text: &str) -> Result<Option<Notice>, Stop> 
 
 fn people(notice: &mut Notice) -> Vec<&mut Person> {
     match notice {
-        Notice::SafetyNumberChanged | Notice::HistoryMissing | Notice::Distrusted => vec![],
+        Notice::HistoryMissing | Notice::Distrusted => vec![],
         Notice::GroupCreated { by: who }
         | Notice::Left { who }
         | Notice::AccountDeleted { who }
         | Notice::JoinedByLink { who }
+        | Notice::SafetyNumberChanged { who }
         | Notice::Renamed { by: who, .. }
         | Notice::Described { by: who, .. }
         | Notice::Pictured { by: who }

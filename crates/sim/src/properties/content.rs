@@ -136,7 +136,7 @@ fn check_view(
             Body::Unreadable { .. } => {
                 !reach.can_read(message.position.seq) || world.is_evil(log, message.position.seq)
             }
-            Body::Notice { notice: Notice::SafetyNumberChanged } => match view.place {
+            Body::Notice { notice: Notice::SafetyNumberChanged { .. } } => match view.place {
                 Place::With(with) => model.people[with].lives.len() > 1,
                 Place::Group(_) => model.people.iter().any(|person| person.lives.len() > 1),
             },

@@ -411,7 +411,7 @@ export type NewContact = {
  */
 phone: string, name: string, };
 
-export type Notice = "safety_number_changed" | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "account_deleted": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
+export type Notice = { "safety_number_changed": { who: Person, } } | "history_missing" | { "group_created": { by: Person, } } | { "added": { by: Person, who: Array<Person>, } } | { "removed": { by: Person, who: Array<Person>, } } | { "left": { who: Person, } } | { "account_deleted": { who: Person, } } | { "joined_by_link": { who: Person, } } | { "admins_changed": { by: Person, named: Array<Person>, dismissed: Array<Person>, } } | { "rules_changed": { by: Person, posting?: Who | null, editing?: Who | null, adding?: Who | null, } } | { "renamed": { by: Person, name: string | null, } } | { "described": { by: Person, description: string | null, } } | { "pictured": { by: Person, } } | { "timer_set": { by: Person, seconds: number | null, } } | "distrusted";
 
 /**
  * Whom a command is about.

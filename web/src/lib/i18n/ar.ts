@@ -297,7 +297,7 @@ export const ar: Catalogue = {
   'notice.removed': 'أزال {by} ‏{who}.',
   'notice.renamed': 'سمّى {by} المجموعة {name}.',
   'notice.rules_changed': 'غيّر {by} ما يُسمح به للأعضاء.',
-  'notice.safety_number_changed': 'تغيّر رقم الأمان: جهاز جديد أو شخص آخر. قارنه إن كان ذلك مهمًا لك.',
+  'notice.safety_number_changed': 'تغيّر رقم أمان {who}: جهاز جديد أو شخص آخر. قارنه إن كان ذلك مهمًا لك.',
   'notice.self': '{name} (أنت)',
   'notice.timer_off': 'جعل {by} الرسائل تبقى من الآن فصاعدًا.',
   'notice.timer_set': 'جعل {by} الرسائل الجديدة تختفي بعد {time}.',

@@ -269,7 +269,7 @@ export const de: Catalogue = {
   'notice.removed': '{by} hat {who} entfernt.',
   'notice.renamed': '{by} hat die Gruppe {name} genannt.',
   'notice.rules_changed': '{by} hat geändert, was Mitglieder dürfen.',
-  'notice.safety_number_changed': 'Die Sicherheitsnummer hat sich geändert: ein neues Gerät oder jemand anders. Vergleiche sie, wenn dir das wichtig ist.',
+  'notice.safety_number_changed': 'Die Sicherheitsnummer von {who} hat sich geändert: ein neues Gerät oder jemand anders. Vergleiche sie, wenn dir das wichtig ist.',
   'notice.self': '{name} (du)',
   'notice.timer_off': '{by} lässt Nachrichten ab jetzt bleiben.',
   'notice.timer_set': '{by} lässt neue Nachrichten nach {time} verschwinden.',

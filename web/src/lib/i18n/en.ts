@@ -271,7 +271,7 @@ export const en = {
   'notice.removed': '{by} removed {who}.',
   'notice.renamed': '{by} named the group {name}.',
   'notice.rules_changed': '{by} changed what members may do.',
-  'notice.safety_number_changed': 'The safety number changed: a new device, or somebody else. Compare it if that matters to you.',
+  'notice.safety_number_changed': 'The safety number of {who} changed: a new device, or somebody else. Compare it if that matters to you.',
   'notice.self': '{name} (you)',
   'notice.timer_off': '{by} let messages stay from now on.',
   'notice.timer_set': '{by} made new messages disappear after {time}.',

@@ -269,7 +269,7 @@ export const es: Catalogue = {
   'notice.removed': '{by} quitó a {who}.',
   'notice.renamed': '{by} llamó al grupo {name}.',
   'notice.rules_changed': '{by} cambió lo que pueden hacer los miembros.',
-  'notice.safety_number_changed': 'El número de seguridad cambió: un dispositivo nuevo, u otra persona. Compáralo si te importa.',
+  'notice.safety_number_changed': 'El número de seguridad de {who} cambió: un dispositivo nuevo, u otra persona. Compáralo si te importa.',
   'notice.self': '{name} (tú)',
   'notice.timer_off': '{by} hizo que los mensajes ya no desaparezcan.',
   'notice.timer_set': '{by} hizo que los mensajes nuevos desaparezcan a los {time}.',

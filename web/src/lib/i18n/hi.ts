@@ -269,7 +269,7 @@ export const hi: Catalogue = {
   'notice.removed': '{by} ने {who} को हटाया।',
   'notice.renamed': '{by} ने समूह का नाम {name} रखा।',
   'notice.rules_changed': '{by} ने बदला कि सदस्य क्या कर सकते हैं।',
-  'notice.safety_number_changed': 'सुरक्षा नंबर बदल गया: नया डिवाइस, या कोई और। ज़रूरी हो तो मिलान करें।',
+  'notice.safety_number_changed': '{who} का सुरक्षा नंबर बदल गया: नया डिवाइस, या कोई और। ज़रूरी हो तो मिलान करें।',
   'notice.self': '{name} (आप)',
   'notice.timer_off': '{by} ने तय किया कि अब संदेश बने रहेंगे।',
   'notice.timer_set': '{by} ने तय किया कि नए संदेश {time} बाद मिट जाएँगे।',

@@ -269,7 +269,7 @@ export const nl: Catalogue = {
   'notice.removed': '{by} heeft {who} verwijderd.',
   'notice.renamed': '{by} noemt de groep {name}.',
   'notice.rules_changed': '{by} heeft veranderd wat leden mogen.',
-  'notice.safety_number_changed': 'Het veiligheidsnummer is veranderd: een nieuw apparaat, of iemand anders. Vergelijk het als dat voor jou telt.',
+  'notice.safety_number_changed': 'Het veiligheidsnummer van {who} is veranderd: een nieuw apparaat, of iemand anders. Vergelijk het als dat voor jou telt.',
   'notice.self': '{name} (jij)',
   'notice.timer_off': '{by} laat berichten voortaan staan.',
   'notice.timer_set': '{by} laat nieuwe berichten na {time} verdwijnen.',

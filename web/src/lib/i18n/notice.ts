@@ -21,6 +21,8 @@ export function noticeText(notice: Notice): string {
   if (deleted) return t('notice.account_deleted', { who: name(deleted.who) })
   const joined = take(notice, 'joined_by_link')
   if (joined) return t('notice.joined_by_link', { who: name(joined.who) })
+  const number = take(notice, 'safety_number_changed')
+  if (number) return t('notice.safety_number_changed', { who: name(number.who) })
   const admins = take(notice, 'admins_changed')
   if (admins) {
     const parts = []
