@@ -132,13 +132,15 @@ fn what_was_seen_in_the_history_counts_also_where_the_log_is_kept_back() {
     world.settle();
     let bram = world.peer(1);
     world.must(0, &Command::Block { who: bram.clone() });
-    let laptop = world.link(0);
-    world.must(laptop, &Command::MarkRead { to: bram.clone(), up_to: asked });
-    world.settle();
+    let (laptop, code) = world.show_code(0);
+    world.must(0, &Command::ApproveLink { code });
+    assert!(matches!(world.ask(laptop, Command::AwaitLink), Ok(Reply::LoggedIn { .. })));
+    while !matches!(world.ask(laptop, Command::MarkRead { to: bram.clone(), up_to: asked }), Ok(Reply::Done)) {
+        world.pass(1_000);
+    }
+    world.pass(10_000);
     assert_eq!(world.tick_of(1, asked), Some(Tick::Delivered));
     world.must(0, &Command::Unblock { who: bram });
-    world.settle();
-    world.pass(10_000);
     world.settle();
     assert_eq!(world.tick_of(1, asked), Some(Tick::Read));
 }
