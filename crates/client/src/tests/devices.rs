@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::db::Db;
 use crate::io::{Input, Output};
-use crate::view::{Body, Notice, Tick};
+use crate::view::{Body, Notice};
 use crate::{ClientError, Command, Event, Peer, Reply};
 use tidings_proto::entry::Sender;
 
@@ -122,27 +122,6 @@ fn reading_on_one_device_is_reading_on_all() {
     world.must(laptop, &Command::MarkRead { to: world.peer(1), up_to: question });
     world.settle();
     assert_eq!((unread(&mut world, 0), unread(&mut world, laptop)), (0, 0));
-}
-
-/// The history says where a message stands; the log is not read on this device while somebody is blocked.
-#[test]
-fn what_was_seen_in_the_history_counts_also_where_the_log_is_kept_back() {
-    let mut world = World::signed_in(2);
-    let asked = world.say(1, 0, "dinner?");
-    world.settle();
-    let bram = world.peer(1);
-    world.must(0, &Command::Block { who: bram.clone() });
-    let (laptop, code) = world.show_code(0);
-    world.must(0, &Command::ApproveLink { code });
-    assert!(matches!(world.ask(laptop, Command::AwaitLink), Ok(Reply::LoggedIn { .. })));
-    while !matches!(world.ask(laptop, Command::MarkRead { to: bram.clone(), up_to: asked }), Ok(Reply::Done)) {
-        world.pass(1_000);
-    }
-    world.pass(10_000);
-    assert_eq!(world.tick_of(1, asked), Some(Tick::Delivered));
-    world.must(0, &Command::Unblock { who: bram });
-    world.settle();
-    assert_eq!(world.tick_of(1, asked), Some(Tick::Read));
 }
 
 #[test]
