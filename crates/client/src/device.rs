@@ -153,13 +153,13 @@ pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>
     take_out(step, conversation, device)
 }
 
-/// The server says that these still have leaves. `false`: not one of them has, as far as this device sees.
-pub(crate) fn told_gone(step: &mut Step<'_>, conversation: ConversationId, devices: &[Sender]) -> Result<bool, Stop> {
+/// The server says that these still have leaves although they were logged out.
+pub(crate) fn told_gone(step: &mut Step<'_>, conversation: ConversationId, devices: &[Sender]) -> Done {
     keep_gone(step.tx, conversation, devices)?;
     for device in devices {
         take_out(step, conversation, *device)?;
     }
-    any_gone(step, conversation)
+    Ok(())
 }
 
 /// A device that is gone and still has a leaf: somebody takes it out in time, if nobody has anything to say before.

@@ -5,7 +5,7 @@
 //! and if no admin is there, somebody else's after a longer one.
 
 use super::notice::{self, At};
-use super::{intent, member};
+use super::{intent, member, work};
 use crate::conversation::{self, Standing};
 use crate::device;
 use crate::error::ClientError;
@@ -103,11 +103,7 @@ pub(crate) fn told(step: &mut Step<'_>, conversation: ConversationId, answer: An
     job::done(step.tx, Kind::Leavers, subject)?;
     // A device that is not in it (any more) asks again when it is.
     let Some(epoch) = conversation::find(step.tx, conversation)?.and_then(|row| row.epoch) else { return Ok(()) };
-    let known = device::told_gone(step, conversation, &told.gone)?;
-    if !known && !told.gone.is_empty() && told.epoch == epoch {
-        // This is not the group that the others are in.
-        return rejoin::want(step, conversation);
-    }
+    device::told_gone(step, conversation, &told.gone)?;
     for proof in &told.left {
         if step.mls()?.verifies_leave(step.tx, conversation, proof)? {
             note(step.tx, conversation, proof)?;
@@ -115,6 +111,11 @@ pub(crate) fn told(step: &mut Step<'_>, conversation: ConversationId, answer: An
             step.event(Event::ConversationChanged { conversation });
             tidy_later(step, conversation)?;
         }
+    }
+    let waits = !told.left.is_empty() || !told.gone.is_empty();
+    if waits && told.epoch == epoch && !work::is_due(step, conversation)? {
+        // None of them has a leaf here: this is not the group that the others are in.
+        return rejoin::want(step, conversation);
     }
     Ok(())
 }
