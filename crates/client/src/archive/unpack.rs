@@ -7,6 +7,7 @@ use super::rows::{self, Rows};
 use super::table::{self, Rule, Table};
 use crate::conversation::{self, Standing};
 use crate::event::Event;
+use crate::message::change;
 use crate::rejoin;
 use crate::step::{Done, Step, Stop};
 use rusqlite::{Connection, ToSql, params};
@@ -25,6 +26,7 @@ pub(crate) fn merge(step: &mut Step<'_>, plain: &[u8]) -> Result<Result<(), Arch
         merge_rows(step, table, rows, &mut changed)?;
     }
     for conversation in changed {
+        change::adopt_all_orphans(step, conversation)?;
         step.event(Event::ConversationChanged { conversation });
     }
     Ok(Ok(()))

@@ -168,6 +168,19 @@ fn keep_orphan(
     Ok(())
 }
 
+/// Messages came by an archive: the log may have brought changes of them before.
+pub(crate) fn adopt_all_orphans(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    let targets: Vec<MessageId> = step
+        .tx
+        .prepare_cached(
+            "SELECT DISTINCT target FROM orphan WHERE conversation = ?1
+             AND target IN (SELECT message FROM message WHERE conversation = ?1)",
+        )?
+        .query_map([conversation.as_bytes()], |row| Ok(MessageId::from_bytes(row.get(0)?)))?
+        .collect::<Result<_, _>>()?;
+    targets.into_iter().try_for_each(|target| adopt_orphans(step, conversation, target))
+}
+
 /// A message came for which changes wait.
 pub(super) fn adopt_orphans(step: &mut Step<'_>, conversation: ConversationId, target: MessageId) -> Done {
     let orphans: Vec<(u64, AccountId, MessageId, Vec<u8>)> = step

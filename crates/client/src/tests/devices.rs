@@ -125,6 +125,29 @@ fn reading_on_one_device_is_reading_on_all() {
 }
 
 #[test]
+fn what_changes_a_message_before_it_comes_with_the_history_counts() {
+    let mut world = World::signed_in(2);
+    let (taken_back, corrected) = (world.say(1, 0, "secret"), world.say(1, 0, "seven"));
+    world.settle();
+    let (laptop, code) = world.show_code(0);
+    world.must(0, &Command::ApproveLink { code });
+    world.lost_paths = vec!["/blobs"];
+    world.command(laptop, Command::AwaitLink);
+    world.pass(20_000);
+    let (anna, bram) = (world.peer(0), world.peer(1));
+    assert!(leaves(&mut world, 1, &anna).unwrap().contains(&sender(&world, laptop)), "it is in");
+    world.must(1, &Command::Delete { to: anna.clone(), message: taken_back });
+    world.must(1, &Command::Edit { to: anna, message: corrected, text: "eight".into() });
+    world.pass(20_000);
+    assert_eq!(world.texts(laptop, &bram), Vec::<String>::new(), "the history is not here");
+    world.lost_paths.clear();
+    world.settle();
+    for who in [0, laptop] {
+        assert_eq!(world.texts(who, &bram), ["eight"], "{who}");
+    }
+}
+
+#[test]
 fn a_code_works_once() {
     let mut world = World::signed_in(2);
     let (_, code) = world.show_code(0);

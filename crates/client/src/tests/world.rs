@@ -292,7 +292,7 @@ impl World {
                 person.requests.push(format!("{:?} {}", request.method, request.path));
                 let id = request.id;
                 let mut outcome = HttpOutcome::Lost;
-                let lost = self.lost_paths.iter().any(|path| request.path.ends_with(path));
+                let lost = self.lost_paths.iter().any(|path| request.path.contains(path));
                 if person.online && !lost && fault != Some(Fault::CutBefore) {
                     outcome = self.server.http(&request);
                 }
