@@ -2,8 +2,8 @@
 //!
 //! The durable job goes: list one's own other devices, claim their key packages and those of the other person's
 //! devices, make the group and its first commit, and post it until it is answered. Up to the commit nothing is stored
-//! and a restart begins again; from then on the commit is sent unchanged, for it may have been taken already. Only
-//! `no_device` says for sure that it was not.
+//! and a restart begins again; from then on the commit is sent unchanged, for it may have been taken already.
+//! After `no_device` it is made anew; should an earlier try have arrived all the same, that shows as `exists`.
 //!
 //! `exists` means that somebody was faster (or that an answer got lost). Then the log decides: its first entry is either
 //! the own commit, or that of the winner, and with it goes the winner's welcome (membership.rs).

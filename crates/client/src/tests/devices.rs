@@ -281,12 +281,7 @@ fn no_server_brings_a_revoked_device_back() {
 #[test]
 fn a_device_that_the_server_makes_up_reads_nothing_unnoticed() {
     let mut world = World::signed_in(3);
-    let members = vec![world.peer(1), world.peer(2)];
-    let Reply::Conversation { conversation: group, .. } =
-        world.must(0, &Command::CreateGroup { name: "Cinema".into(), members })
-    else {
-        panic!()
-    };
+    let group = world.make_group(&[1, 2]);
     world.say(0, 1, "hello");
     world.settle();
     world.server.lying = true;
