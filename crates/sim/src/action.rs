@@ -5,6 +5,7 @@ mod group;
 use crate::device::Device;
 use crate::fault;
 use crate::intent::Intent;
+use crate::laptop;
 use crate::model::{Block, Kind, Op, Place, Who};
 use crate::properties::{self, view};
 use crate::signup;
@@ -23,6 +24,7 @@ const PICK_AMONG: u32 = 20;
 
 pub async fn step(world: &Rc<World>) {
     signup::tend(world);
+    laptop::tend(world);
     fault::mend_some(world).await;
     if world.chance.percent(world.traits.fault_percent) {
         fault::happen(world).await;
@@ -57,7 +59,7 @@ pub async fn heal(world: &Rc<World>) {
 
 /// Everybody loses the connection, and connects again.
 pub fn reconnect(world: &World) {
-    for device in world.devices.borrow().iter().flatten() {
+    for device in world.machines() {
         device.cut(crate::network::Cut::noticed(&world.chance));
     }
 }
@@ -72,8 +74,11 @@ pub fn unblock_all(world: &Rc<World>, device: &Rc<Device>) {
 }
 
 fn act(world: &Rc<World>) {
-    let present = world.present();
-    let Some(device) = world.chance.choose(&present).cloned() else { return };
+    if world.traits.laptops && world.chance.percent(4) {
+        return with_laptops(world);
+    }
+    let active = world.active();
+    let Some(device) = world.chance.choose(&active).cloned() else { return };
     let mut others: Vec<Who> = (0..world.traits.people).filter(|who| *who != device.who).collect();
     // Some pairs talk more than others.
     if world.chance.percent(50) {
@@ -90,6 +95,15 @@ fn act(world: &Rc<World>) {
         92..95 => block(world, &device, with),
         95..97 => unblock_all(world, &device),
         _ => both_begin(world, &device, with),
+    }
+}
+
+fn with_laptops(world: &Rc<World>) {
+    let present = world.present();
+    let Some(first) = world.chance.choose(&present).cloned() else { return };
+    match world.chance.between(0..=99) {
+        0..70 => laptop::link(world, &first),
+        _ => laptop::revoke(world, &first),
     }
 }
 

@@ -257,6 +257,7 @@ impl Device {
             Some(intent) => {
                 let outcome = match &result {
                     Ok(Reply::LoggedIn { .. }) => "logged in".to_owned(),
+                    Ok(Reply::LinkCode { .. }) => "a code".to_owned(),
                     other => format!("{other:?}"),
                 };
                 self.tell(format!("{intent:?} -> {outcome}"));

@@ -1,6 +1,7 @@
 //! What goes wrong: the network, the machines, the clocks, and people who lose their phones.
 
 use crate::device::Device;
+use crate::laptop;
 use crate::model::Block;
 use crate::network::Cut;
 use crate::signup::Stage;
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 /// One fault.
 pub async fn happen(world: &Rc<World>) {
     let chance = &world.chance;
-    let everybody: Vec<Rc<Device>> = world.devices.borrow().iter().flatten().cloned().collect();
+    let everybody = world.machines();
     let Some(device) = chance.choose(&everybody).cloned() else { return };
     match chance.between(0..=99) {
         0..16 => device.cut(Cut::noticed(chance)),
@@ -44,7 +45,7 @@ pub async fn mend_some(world: &Rc<World>) {
     if !world.server.runs() && world.chance.percent(40) {
         world.server.start().await;
     }
-    let devices: Vec<Rc<Device>> = world.devices.borrow().iter().flatten().cloned().collect();
+    let devices = world.machines();
     for device in devices {
         if world.chance.percent(25) {
             device.start();
@@ -67,7 +68,7 @@ fn come_back(world: &World, device: &Rc<Device>) {
 pub async fn heal(world: &Rc<World>) {
     world.server.start().await;
     world.server.set_skew_ms(0);
-    let devices: Vec<Rc<Device>> = world.devices.borrow().iter().flatten().cloned().collect();
+    let devices = world.machines();
     for device in devices {
         // Before it starts: a crash that is still to come must not hit it now.
         device.crash_after(usize::MAX);
@@ -112,11 +113,13 @@ fn wipe(world: &Rc<World>, device: &Rc<Device>) {
 
 /// The device is gone for good; the person gets another one.
 fn lose_the_phone(world: &Rc<World>, device: &Rc<Device>) {
-    if world.stages.borrow()[device.who] != Stage::In {
+    let is_first = world.device(device.who).is_some_and(|first| Rc::ptr_eq(&first, device));
+    if world.stages.borrow()[device.who] != Stage::In || !is_first {
         return;
     }
     world.story.tell(format!("{} is lost for good", device.name()));
     device.throw_away();
+    laptop::lose(world, device.who);
     let mut model = world.model.borrow_mut();
     let person = &mut model.people[device.who];
     person.lives[device.life].ended = true;
@@ -129,7 +132,7 @@ fn lose_the_phone(world: &Rc<World>, device: &Rc<Device>) {
 
 /// Everybody is away for hours or, in some worlds, until entries expire.
 async fn long_absence(world: &Rc<World>) {
-    let devices: Vec<Rc<Device>> = world.devices.borrow().iter().flatten().cloned().collect();
+    let devices = world.machines();
     for device in &devices {
         if world.chance.percent(70) {
             go_offline(world, device);

@@ -26,6 +26,10 @@ pub enum Intent {
     },
     Register,
     Login,
+    /// Of a laptop: to become one of the person's devices.
+    Link,
+    Approve,
+    Revoke,
     Ask(Answer),
 }
 
@@ -40,6 +44,9 @@ impl fmt::Debug for Intent {
             Intent::Typing => f.write_str("type"),
             Intent::Register => f.write_str("register"),
             Intent::Login => f.write_str("log in"),
+            Intent::Link => f.write_str("link"),
+            Intent::Approve => f.write_str("approve a link"),
+            Intent::Revoke => f.write_str("revoke the laptop"),
             Intent::Ask(_) => f.write_str("a query"),
         }
     }

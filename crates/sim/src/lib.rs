@@ -15,6 +15,7 @@ pub mod entropy;
 pub mod evil;
 pub mod fault;
 pub mod intent;
+pub mod laptop;
 pub mod model;
 pub mod network;
 pub mod properties;

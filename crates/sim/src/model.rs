@@ -50,6 +50,10 @@ pub struct Life {
     pub device: Option<DeviceId>,
     /// Logged out, thrown away or replaced: what was still in it is gone.
     pub ended: bool,
+    /// Came by another device of the person.
+    pub linked: bool,
+    /// Thrown out for good, as the server confirmed.
+    pub revoked: bool,
     /// For each conversation whose MLS state was wiped: the cursors at those times.
     pub wipes: BTreeMap<ConversationId, Vec<u64>>,
 }
@@ -70,7 +74,7 @@ pub struct Person {
     pub lives: Vec<Life>,
     /// The highest seq that the person ever marked as read, by conversation.
     pub marked: BTreeMap<ConversationId, u64>,
-    /// The same, of the present device only: it must reach the server.
+    /// The same, of the present devices only: it must reach the server.
     pub marked_in_this_life: BTreeMap<ConversationId, u64>,
     pub blocks: BTreeMap<Who, Block>,
     /// Everyone this person blocked at any time.
@@ -81,7 +85,7 @@ pub struct Person {
 
 impl Person {
     pub fn life(&self) -> Option<&Life> {
-        self.lives.last().filter(|life| !life.ended)
+        self.lives.iter().rfind(|life| !life.linked).filter(|life| !life.ended)
     }
 
     pub fn device(&self) -> Option<DeviceId> {

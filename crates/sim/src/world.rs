@@ -7,6 +7,7 @@ use crate::clock::WallClock;
 use crate::device::Device;
 use crate::entropy::{Chance, seed_this_thread};
 use crate::intent::Intent;
+use crate::laptop::{self, Laptop};
 use crate::model::{Block, Model, Who};
 use crate::properties;
 use crate::server::Machine;
@@ -70,6 +71,8 @@ pub struct Traits {
     pub groups: bool,
     /// Whose device talks the protocol as it likes, in groups.
     pub evil: Option<Who>,
+    /// Whether people have laptops beside their phones.
+    pub laptops: bool,
     pub participants_max: usize,
 }
 
@@ -84,6 +87,8 @@ pub struct World {
     pub stages: RefCell<Vec<Stage>>,
     /// The present device of each person.
     pub devices: RefCell<Vec<Option<Rc<Device>>>>,
+    /// The second device of each person, if there is one.
+    pub laptops: RefCell<Vec<Option<Laptop>>>,
     pub shadow: RefCell<properties::log::Shadow>,
     /// One look into the logs at a time.
     pub looking: tokio::sync::Mutex<()>,
@@ -130,6 +135,7 @@ async fn live(settings: Settings, story: Story) -> usize {
     let operations = world.model.borrow().ops.len();
     // Devices know the world, and the world its devices.
     world.devices.borrow_mut().clear();
+    world.laptops.borrow_mut().clear();
     operations
 }
 
@@ -146,6 +152,7 @@ async fn rest(world: &Rc<World>) {
             action::reconnect(world);
         }
         signup::tend(world);
+        laptop::tend(world);
         properties::check_always(world).await;
         if world.over() {
             return;
@@ -166,6 +173,7 @@ impl World {
         let traits = Traits {
             people,
             groups,
+            laptops: chance.percent(40),
             evil: (groups && chance.percent(30)).then(|| chance.index(people)),
             participants_max: if chance.percent(30) {
                 chance.between(3..=people.max(3) as u64) as usize
@@ -196,6 +204,7 @@ impl World {
             model: RefCell::new(Model::new(people)),
             stages: RefCell::new(vec![Stage::Out; people]),
             devices: RefCell::new(vec![None; people]),
+            laptops: RefCell::new(vec![None; people]),
             shadow: RefCell::default(),
             looking: tokio::sync::Mutex::default(),
             chance,
@@ -235,6 +244,22 @@ impl World {
         self.devices.borrow()[who].clone()
     }
 
+    /// All devices, whatever their state.
+    pub fn machines(&self) -> Vec<Rc<Device>> {
+        let first = self.devices.borrow().iter().flatten().cloned().collect::<Vec<_>>();
+        let laptops = self.laptops.borrow();
+        first.into_iter().chain(laptops.iter().flatten().map(|laptop| laptop.device.clone())).collect()
+    }
+
+    /// Every device that runs and is logged in, the laptops last.
+    pub fn active(&self) -> Vec<Rc<Device>> {
+        let mut active = self.present();
+        let laptops = self.laptops.borrow();
+        let used = laptops.iter().flatten().filter(|laptop| laptop.stage == laptop::Stage::In && laptop.device.runs());
+        active.extend(used.map(|laptop| laptop.device.clone()));
+        active
+    }
+
     /// The people whose device runs and is logged in.
     pub fn present(&self) -> Vec<Rc<Device>> {
         let stages = self.stages.borrow();
@@ -258,7 +283,9 @@ impl World {
             (Intent::MarkRead { conversation, seq }, Ok(_)) => {
                 let person = &mut model.people[device.who];
                 raise(person.marked.entry(conversation).or_default(), seq);
-                raise(person.marked_in_this_life.entry(conversation).or_default(), seq);
+                if !person.lives[device.life].ended {
+                    raise(person.marked_in_this_life.entry(conversation).or_default(), seq);
+                }
             }
             (Intent::Group { group: Some(group), .. }, Ok(Reply::Invite { token, key })) => {
                 model.group(group).invites.push((token, key));
@@ -284,6 +311,10 @@ impl World {
                 drop(model);
                 signup::answered(self, device, &intent, result);
             }
+            (intent @ (Intent::Link | Intent::Approve | Intent::Revoke), result) => {
+                drop(model);
+                laptop::answered(self, device, &intent, result);
+            }
             (Intent::Do(op), Err(error)) => {
                 drop(model);
                 properties::check_refusal(self, &op, &error);
@@ -304,7 +335,12 @@ impl World {
                 model.people[device.who].blocks.insert(who, Block::Unknown);
             }
             Intent::Register | Intent::Login => self.stages.borrow_mut()[device.who] = Stage::Unknown,
-            Intent::Typing | Intent::Group { .. } | Intent::Ask(_) => {}
+            Intent::Typing
+            | Intent::Group { .. }
+            | Intent::Ask(_)
+            | Intent::Link
+            | Intent::Approve
+            | Intent::Revoke => {}
         }
     }
 

@@ -4,7 +4,7 @@
 //! The rules are played here once more, from what stands declared in the log, by a few lines that know nothing of MLS.
 
 use crate::model::{Model, Who};
-use crate::properties::log::ShadowLog;
+use crate::properties::log::{ShadowLog, pairs};
 use crate::properties::reach::{Reach, stays};
 use crate::properties::tick::check_unread;
 use crate::properties::view::{UNSENT, View, Views};
@@ -197,7 +197,8 @@ fn check_message(
 ) -> Result<(), String> {
     let seq = message.position.seq;
     let sent = seq != UNSENT && log.entries.contains_key(&seq);
-    if sent && matches!(message.body, Shown::Text { .. }) && !reach.is_inside(seq) {
+    let told = model.people[view.device.who].lives[view.device.life].linked && reach.is_before(seq);
+    if sent && matches!(message.body, Shown::Text { .. }) && !reach.is_inside(seq) && !told {
         return Err("was read by somebody who was not in the group".into());
     }
     let Some(tick) = message.tick.filter(|tick| sent && *tick >= Tick::Delivered) else { return Ok(()) };
@@ -228,14 +229,51 @@ fn stayers(model: &Model, log: &ShadowLog, but: Who, seq: u64) -> Vec<Who> {
     (0..model.people.len()).filter(|who| *who != but).filter(stays_on).collect()
 }
 
+/// Everybody's leaf that was thrown out for good is out of every conversation, and nothing was said before it was.
+fn check_revoked(model: &Model, log: &ShadowLog) -> Result<(), String> {
+    let (mut devices, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    for (seq, (entry, _)) in &log.entries {
+        match &entry.body {
+            Body::Message { .. } if !gone.is_empty() => {
+                return Err(format!("something is said at {seq} while a device that was logged out could read it"));
+            }
+            Body::Commit { change, .. } => {
+                for out in &change.removed {
+                    devices.remove(out);
+                    gone.remove(out);
+                }
+                devices.extend(change.added.iter().copied());
+            }
+            Body::Gone { .. } => drop(gone.insert(entry.sender)),
+            Body::Leave { .. } => gone.retain(|gone: &Sender| gone.account != entry.sender.account),
+            _ => {}
+        }
+    }
+    let revoked = model.people.iter().flat_map(|person| person.lives.iter().filter(|life| life.revoked));
+    let revoked: BTreeSet<_> = revoked.filter_map(|life| life.device).collect();
+    match devices.iter().find(|device| revoked.contains(&device.device)) {
+        Some(device) => Err(format!("{} was thrown out, and still has a leaf", device.device)),
+        None => Ok(()),
+    }
+}
+
 /// Everybody who is in it knows who else is, and ticks and badges are right.
 pub fn check_rest(world: &World, views: &Views) -> Result<(), String> {
+    for (a, b, conversation) in pairs(&world.model.borrow()) {
+        if let Some(log) = world.shadow.borrow().log(conversation) {
+            check_revoked(&world.model.borrow(), log).map_err(|what| format!("between p{a} and p{b}: {what}"))?;
+        }
+    }
     let groups: Vec<_> = world.model.borrow().groups.iter().map(|group| group.conversation).collect();
     for conversation in groups {
         let played = {
             let shadow = world.shadow.borrow();
             let Some(log) = shadow.log(conversation) else { continue };
-            play(log, world.traits.participants_max)?
+            let played = play(log, world.traits.participants_max)?;
+            if !played.members().is_empty() {
+                check_revoked(&world.model.borrow(), log).map_err(|what| format!("in a group: {what}"))?;
+            }
+            played
         };
         for view in views.0.iter().filter(|view| view.conversation == conversation) {
             check_members(world, &played, view).map_err(|what| view.named(what))?;

@@ -3,7 +3,7 @@
 use crate::model::{Model, Op, Place, Who};
 use crate::properties::group;
 use crate::properties::log::{Shadow, ShadowLog};
-use crate::properties::view::Views;
+use crate::properties::view::{View, Views};
 use crate::signup::Stage;
 use crate::world::World;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub fn check_connected(world: &Rc<World>) -> Result<(), String> {
     if let Some(who) = stages.iter().position(|stage| *stage != Stage::In) {
         return Err(format!("p{who} is not logged in: {:?}", stages[who]));
     }
-    for device in world.present() {
+    for device in world.active() {
         let Some(Ok(Reply::Status(Status { connection, outbox, .. }))) = device.ask(Command::Status) else {
             return Err(format!("{} does not tell its status", device.name()));
         };
@@ -55,7 +55,9 @@ fn check_landed(model: &Model, shadow: &Shadow, views: &Views, evil: Option<Who>
             continue;
         }
         let failed = || {
-            let view = views.of(op.by, model.conversation_of(op.by, op.place)?)?;
+            let conversation = model.conversation_of(op.by, op.place)?;
+            let own = |view: &&View| view.device.who == op.by && view.device.life == op.life;
+            let view = views.0.iter().filter(own).find(|view| view.conversation == conversation)?;
             view.messages.iter().find(|message| message.message == *id)?.tick
         };
         let refused = match op.place {

@@ -50,6 +50,11 @@ impl Reach {
         self.stays.iter().any(|stay| stay.from < seq && seq <= stay.to)
     }
 
+    /// Whether this was said before the device ever came in: its other devices may have told it.
+    pub fn is_before(&self, seq: u64) -> bool {
+        self.stays.first().is_none_or(|stay| seq <= stay.from)
+    }
+
     /// The commit that let it in last; 0 if none did.
     pub fn came(&self) -> u64 {
         self.stays.last().map_or(0, |stay| stay.from)
@@ -95,6 +100,7 @@ pub fn stays(log: &ShadowLog, me: Sender) -> (Vec<Stay>, Vec<u64>) {
             }
             Body::Commit { change, .. } => change.removed.contains(&me),
             Body::Leave { .. } => entry.sender.account == me.account,
+            Body::Gone { .. } => entry.sender == me,
             _ => false,
         };
         if let Some(stay) = stays.last_mut().filter(|_| out && open) {

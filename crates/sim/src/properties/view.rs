@@ -43,7 +43,7 @@ impl Views {
     pub fn read(world: &Rc<World>) -> Result<Self, String> {
         let pairs = pairs(&world.model.borrow());
         let mut views = Vec::new();
-        for device in world.present() {
+        for device in world.active() {
             let rows = match device.ask(Command::Conversations) {
                 Some(Ok(Reply::Conversations(rows))) => rows,
                 // It crashed on the way, as it was told to.
