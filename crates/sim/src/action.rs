@@ -8,6 +8,7 @@ use crate::intent::Intent;
 use crate::laptop;
 use crate::model::{Block, Kind, Op, Place, Who};
 use crate::properties::{self, view};
+use crate::rollback;
 use crate::signup;
 use crate::world::World;
 use std::rc::Rc;
@@ -25,6 +26,7 @@ const PICK_AMONG: u32 = 20;
 pub async fn step(world: &Rc<World>) {
     signup::tend(world);
     laptop::tend(world);
+    rollback::tend(world);
     fault::mend_some(world).await;
     if world.chance.percent(world.traits.fault_percent) {
         fault::happen(world).await;

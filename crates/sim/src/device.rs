@@ -10,6 +10,7 @@ use crate::entropy::Chance;
 use crate::intent::Intent;
 use crate::model::Who;
 use crate::network::{Cut, Link};
+use crate::rollback::Copy;
 use crate::world::World;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,8 @@ struct State {
     crash_after: Option<usize>,
     connection: Option<Connection>,
     evil: crate::evil::Evil,
+    /// An older copy of its database.
+    copy: Option<Copy>,
 }
 
 impl Device {
@@ -139,6 +142,19 @@ impl Device {
         if let Some(db) = self.state.borrow_mut().storage.as_mut() {
             work(db);
         }
+    }
+
+    pub fn keep_copy(&self, copy: Copy) {
+        self.state.borrow_mut().copy = Some(copy);
+    }
+
+    pub fn take_copy(&self) -> Option<Copy> {
+        self.state.borrow_mut().copy.take()
+    }
+
+    /// It starts again with this database instead of its own.
+    pub fn put_back(&self, db: Db) {
+        self.state.borrow_mut().storage = Some(db);
     }
 
     /// Nobody will ever see this device again.
@@ -269,7 +285,7 @@ impl Device {
         }
     }
 
-    fn event(&self, event: Event) {
+    fn event(self: &Rc<Self>, event: Event) {
         match event {
             Event::Connection { state } => {
                 self.state.borrow_mut().connection = Some(state);
@@ -277,7 +293,7 @@ impl Device {
             }
             Event::LoggedOut { reason } => {
                 self.tell(format!("is logged out: {reason}"));
-                self.world.logged_out(self, &reason);
+                self.world.was_logged_out(self, &reason);
             }
             Event::CaughtUp => self.tell("is caught up"),
             _ => {}

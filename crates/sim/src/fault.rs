@@ -4,6 +4,7 @@ use crate::device::Device;
 use crate::laptop;
 use crate::model::Block;
 use crate::network::Cut;
+use crate::rollback;
 use crate::signup::Stage;
 use crate::world::World;
 use std::rc::Rc;
@@ -28,8 +29,9 @@ pub async fn happen(world: &Rc<World>) {
         72..88 => world.server.crash(),
         // Plans forgive a minute between clocks.
         88..92 => world.server.set_skew_ms(chance.between(0..=50_000) as i64 - 25_000),
-        92..95 => wipe(world, &device),
-        95..98 => lose_the_phone(world, &device),
+        92..94 => wipe(world, &device),
+        94..96 => rollback::happen(world, &device).await,
+        96..98 => lose_the_phone(world, &device),
         _ => long_absence(world).await,
     }
 }
@@ -112,7 +114,7 @@ fn wipe(world: &Rc<World>, device: &Rc<Device>) {
 }
 
 /// The device is gone for good; the person gets another one.
-fn lose_the_phone(world: &Rc<World>, device: &Rc<Device>) {
+pub fn lose_the_phone(world: &Rc<World>, device: &Rc<Device>) {
     let is_first = world.device(device.who).is_some_and(|first| Rc::ptr_eq(&first, device));
     if world.stages.borrow()[device.who] != Stage::In || !is_first {
         return;

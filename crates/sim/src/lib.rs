@@ -19,6 +19,7 @@ pub mod laptop;
 pub mod model;
 pub mod network;
 pub mod properties;
+pub mod rollback;
 pub mod server;
 pub mod session;
 pub mod signup;

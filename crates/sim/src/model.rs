@@ -3,6 +3,7 @@
 //! The model is told of an operation when its client says `queued`; from then on the operation must take effect, unless
 //! the device it was queued on ceased to be. An operation whose reply a crash swallowed may take effect or not.
 
+use crate::rollback::Forgotten;
 use std::collections::{BTreeMap, BTreeSet};
 use tidings_proto::group::InviteKey;
 use tidings_proto::id::{AccountId, ConversationId, DeviceId, MessageId};
@@ -56,6 +57,12 @@ pub struct Life {
     pub revoked: bool,
     /// For each conversation whose MLS state was wiped: the cursors at those times.
     pub wipes: BTreeMap<ConversationId, Vec<u64>>,
+    /// What it forgot when it was put back to an older copy of itself.
+    pub forgotten: BTreeMap<ConversationId, Vec<Forgotten>>,
+    /// Queued after the copy was made.
+    pub lost: BTreeSet<MessageId>,
+    /// Its tokens may be older than those it had used.
+    pub may_be_logged_out: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -154,7 +161,7 @@ impl Model {
     }
 
     /// Whether the device that queued it still exists, so that it must take effect.
-    pub fn must_land(&self, op: &Op) -> bool {
-        self.people[op.by].lives.get(op.life).is_some_and(|life| !life.ended)
+    pub fn must_land(&self, id: MessageId, op: &Op) -> bool {
+        self.people[op.by].lives.get(op.life).is_some_and(|life| !life.ended && !life.lost.contains(&id))
     }
 }

@@ -13,7 +13,7 @@ use crate::properties;
 use crate::server::Machine;
 use crate::signup::Stage;
 use crate::story::{self, Story};
-use crate::{action, signup};
+use crate::{action, rollback, signup};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,6 +89,8 @@ pub struct World {
     pub devices: RefCell<Vec<Option<Rc<Device>>>>,
     /// The second device of each person, if there is one.
     pub laptops: RefCell<Vec<Option<Laptop>>>,
+    /// Devices that were logged out because they had been put back to an older copy of themselves.
+    pub logged_out: RefCell<Vec<Rc<Device>>>,
     pub shadow: RefCell<properties::log::Shadow>,
     /// One look into the logs at a time.
     pub looking: tokio::sync::Mutex<()>,
@@ -153,6 +155,7 @@ async fn rest(world: &Rc<World>) {
         }
         signup::tend(world);
         laptop::tend(world);
+        rollback::tend(world);
         properties::check_always(world).await;
         if world.over() {
             return;
@@ -205,6 +208,7 @@ impl World {
             stages: RefCell::new(vec![Stage::Out; people]),
             devices: RefCell::new(vec![None; people]),
             laptops: RefCell::new(vec![None; people]),
+            logged_out: RefCell::default(),
             shadow: RefCell::default(),
             looking: tokio::sync::Mutex::default(),
             chance,
@@ -345,9 +349,12 @@ impl World {
     }
 
     /// A device says that it is logged out, which must only happen to one that was replaced.
-    pub fn logged_out(&self, device: &Device, reason: &str) {
+    pub fn was_logged_out(&self, device: &Rc<Device>, reason: &str) {
         let model = self.model.borrow();
-        if model.people[device.who].lives.get(device.life).is_some_and(|life| !life.ended) {
+        let Some(life) = model.people[device.who].lives.get(device.life).filter(|life| !life.ended) else { return };
+        if life.may_be_logged_out {
+            self.logged_out.borrow_mut().push(device.clone());
+        } else {
             self.story.violate(format!("{} was logged out for no reason of the world's: {reason}", device.name()));
         }
     }

@@ -6,7 +6,7 @@
 use crate::model::{Model, Who};
 use crate::properties::log::{ShadowLog, pairs};
 use crate::properties::reach::{Reach, stays};
-use crate::properties::tick::check_unread;
+use crate::properties::tick::{check_unread, is_own};
 use crate::properties::view::{UNSENT, View, Views};
 use crate::world::World;
 use std::collections::BTreeSet;
@@ -327,7 +327,7 @@ fn check_ticks(log: &ShadowLog, reach: &Reach, view: &View) -> Result<(), String
     if !reach.is_inside(log.head + 1) {
         return Ok(());
     }
-    for message in view.messages.iter().filter(|message| message.own && message.position.seq != UNSENT) {
+    for message in view.messages.iter().filter(|message| is_own(message)) {
         if message.tick.is_none_or(|tick| tick < Tick::Delivered) {
             return Err(format!("{} at {} has tick {:?}", message.message, message.position.seq, message.tick));
         }

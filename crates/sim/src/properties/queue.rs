@@ -50,7 +50,7 @@ fn log_of<'a>(model: &Model, shadow: &'a Shadow, op: &Op) -> Option<&'a ShadowLo
 /// What was queued on a device that still exists is in the log, or was refused for a reason that its person knows. Who
 /// talks as they like is answered accordingly: the device may take a refusal for one of what it said itself.
 fn check_landed(model: &Model, shadow: &Shadow, views: &Views, evil: Option<Who>) -> Result<(), String> {
-    for (id, op) in model.ops.iter().filter(|(_, op)| model.must_land(op) && Some(op.by) != evil) {
+    for (id, op) in model.ops.iter().filter(|(id, op)| model.must_land(**id, op) && Some(op.by) != evil) {
         if log_of(model, shadow, op).and_then(|log| log.seq(*id)).is_some() {
             continue;
         }

@@ -1,5 +1,5 @@
 //! What a device can possibly read: not what was sent before it joined or after it was out, nor what came between the
-//! loss of its MLS state and its coming back, nor what expired before it was there.
+//! loss of its MLS state, or of all that came since a copy, and its coming back, nor what expired before it was there.
 
 use crate::model::Model;
 use crate::properties::log::ShadowLog;
@@ -31,6 +31,9 @@ impl Reach {
         let joins = || stays.iter().map(|stay| stay.from).chain(rejoins.iter().copied());
         let back = |cursor: u64| joins().filter(|join| *join > cursor).min().unwrap_or(log.head + 1);
         let mut blind: Vec<(u64, u64)> = wipes.into_iter().map(|cursor| (cursor, back(cursor))).collect();
+        for forgotten in life.forgotten.get(&view.conversation).into_iter().flatten() {
+            blind.push((forgotten.after, back(forgotten.head)));
+        }
         // A welcome that could not be used, as when its commit came long after it: the device comes in by itself.
         for stay in stays.iter().filter(|stay| stay.from > 0 && !is_external(log, stay.from)) {
             if let Some(first) = rejoins.iter().find(|at| stay.from < **at && **at < stay.to && is_external(log, **at))

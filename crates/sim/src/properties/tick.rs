@@ -69,7 +69,7 @@ pub fn check_truth(world: &World, views: &Views) -> Result<(), String> {
         let marked = other.marked_in_this_life.get(&view.conversation).copied().unwrap_or(0);
         let named = |what| view.named(what);
         let joined = other.device().is_some_and(|device| !log.joins(device).is_empty());
-        for message in view.messages.iter().filter(|message| message.own && message.position.seq != UNSENT) {
+        for message in view.messages.iter().filter(|message| is_own(message)) {
             let Some(tick) = message.tick else { return Err(named(format!("{} has no tick", message.message))) };
             let (id, seq) = (message.message, message.position.seq);
             if joined && tick < Tick::Delivered {
@@ -82,6 +82,11 @@ pub fn check_truth(world: &World, views: &Views) -> Result<(), String> {
         check_unread(&model, view, 0).map_err(named)?;
     }
     Ok(())
+}
+
+/// Sent by this person, and not by a device that forgot it when it was put back to an older copy.
+pub fn is_own(message: &Message) -> bool {
+    message.own && message.position.seq != UNSENT && !matches!(message.body, Body::Unreadable { .. })
 }
 
 /// `read_before`: what came up to there counts as read, for the person was not there.
