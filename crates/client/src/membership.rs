@@ -108,7 +108,8 @@ fn own_in_group(step: &mut Step<'_>, commit: &Commit, committed: &Committed, seq
     if commit.change.create.is_some() {
         group::notice::say(step, at, by, &Notice::GroupCreated { by: Person::nameless(by) })?;
     }
-    let mut moved = group::member::refresh(step, conversation, seq, time_ms)?;
+    let came_after = if commit.change.external { group::member::came_after(step.tx, &row, seq)? } else { seq };
+    let mut moved = group::member::refresh(step, conversation, (seq, time_ms), came_after)?;
     device::settle(step, conversation)?;
     if commit.change.external {
         // Whom this device did not see coming was there before; that it comes in itself is all there is to tell.
@@ -150,7 +151,7 @@ fn took_effect_in_group(step: &mut Step<'_>, at: At, committed: &Committed) -> D
     group::work::lost(step, conversation)?;
     check_identities(step, conversation, &committed.added, at.seq, at.time_ms)?;
     check_identities(step, conversation, &committed.updated, at.seq, at.time_ms)?;
-    let moved = group::member::refresh(step, conversation, at.seq, at.time_ms)?;
+    let moved = group::member::refresh(step, conversation, (at.seq, at.time_ms), at.seq)?;
     device::settle(step, conversation)?;
     people_came(step, conversation, &moved)?;
     let entered = committed.added.iter().any(|credential| credential.account == by);

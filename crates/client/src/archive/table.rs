@@ -40,7 +40,7 @@ pub(crate) const STATE: &[Table] = &[
     Table {
         name: "conversation",
         key: &["conversation"],
-        skip: &["epoch", "joined", "profile_told"],
+        skip: &["epoch", "joined", "profile_told", "applied_seq"],
         rule: Rule::Conversation,
     },
     Table { name: "member", key: &["conversation", "account"], skip: &[], rule: Rule::Member },

@@ -3,7 +3,7 @@
 //! Somebody who left is no member from that entry on, though their leaves stand until the next commit.
 
 use super::leave;
-use crate::conversation::Standing;
+use crate::conversation::{Row, Standing};
 use crate::step::{Done, Step, Stop};
 use crate::view;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -57,8 +57,24 @@ pub(crate) fn may_post(tx: &Connection, conversation: ConversationId, who: Accou
     Ok(rules(tx, conversation)?.is_none_or(|rules| rules.allows(rules.posting, who)))
 }
 
-/// Takes over what the MLS state says, after the entry at `seq`.
-pub(crate) fn refresh(step: &Step<'_>, conversation: ConversationId, seq: u64, time_ms: u64) -> Result<Moved, Stop> {
+/// The entry after which those came whom this device first sees in the group that it (re)joined at `seq`. If it was in
+/// before, they may have come anywhere since the last commit that it applied.
+pub(crate) fn came_after(tx: &Connection, before: &Row, seq: u64) -> Result<u64, Stop> {
+    if !before.joined || before.standing != Standing::Member {
+        return Ok(seq);
+    }
+    Ok(tx
+        .prepare_cached("SELECT applied_seq FROM conversation WHERE conversation = ?1")?
+        .query_row([before.conversation.as_bytes()], |row| row.get(0))?)
+}
+
+/// Takes over what the MLS state says, after the commit at `seq`. Newcomers are members since `came_after`.
+pub(crate) fn refresh(
+    step: &Step<'_>,
+    conversation: ConversationId,
+    (seq, time_ms): (u64, u64),
+    came_after: u64,
+) -> Result<Moved, Stop> {
     let mls = step.mls()?;
     let after = mls.group_rules(step.tx, conversation)?;
     let with_leaves: BTreeSet<AccountId> =
@@ -89,8 +105,11 @@ pub(crate) fn refresh(step: &Step<'_>, conversation: ConversationId, seq: u64, t
     )?;
     for (account, away) in &now {
         let admin = moved.after.is_admin(*account);
-        put.execute(params![conversation.as_bytes(), account.as_bytes(), admin, away, seq, time_ms])?;
+        put.execute(params![conversation.as_bytes(), account.as_bytes(), admin, away, came_after, time_ms])?;
     }
+    step.tx
+        .prepare_cached("UPDATE conversation SET applied_seq = ?2 WHERE conversation = ?1")?
+        .execute(params![conversation.as_bytes(), seq])?;
     if moved.before.as_ref() != Some(&moved.after) {
         step.tx
             .prepare_cached("INSERT OR REPLACE INTO group_rules (conversation, rules) VALUES (?1, ?2)")?

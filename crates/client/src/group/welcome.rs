@@ -170,7 +170,7 @@ fn void(step: &mut Step<'_>, conversation: ConversationId, commit: MessageId) ->
 /// This device is in the group now, from the commit at `seq` on.
 pub(crate) fn entered(step: &mut Step<'_>, conversation: ConversationId, epoch: u64, seq: u64, time_ms: u64) -> Done {
     let subject = conversation.as_bytes();
-    conversation::ensure(step, conversation, None)?;
+    let before = conversation::ensure(step, conversation, None)?;
     own_commit::delete(step.tx, conversation)?;
     job::done(step.tx, Kind::Welcome, subject)?;
     job::done(step.tx, Kind::Rejoin, subject)?;
@@ -181,7 +181,8 @@ pub(crate) fn entered(step: &mut Step<'_>, conversation: ConversationId, epoch: 
     conversation::set_epoch(step.tx, conversation, Some(epoch))?;
     conversation::set_cursor(step.tx, conversation, seq)?;
     conversation::set_active(step.tx, conversation, time_ms)?;
-    member::refresh(step, conversation, seq, time_ms)?;
+    let came_after = member::came_after(step.tx, &before, seq)?;
+    member::refresh(step, conversation, (seq, time_ms), came_after)?;
     receipt::cursor(step, conversation.into(), seq);
     step.mem.logs.hold(conversation.into(), None);
     step.mem.logs.behind(conversation.into(), 0);

@@ -1,6 +1,7 @@
 //! A database that was put back: nothing is encrypted with its state, and everything goes on.
 
 use super::world::World;
+use crate::command::{Command, Peer};
 use crate::view::Tick;
 use tidings_proto::entry::{Body as EntryBody, Entry};
 
@@ -105,4 +106,27 @@ fn what_waited_in_the_copy_and_was_sent_since_is_not_doubled() {
     world.settle();
     assert_eq!(world.shown(1), ["hello", "waits"]);
     assert_eq!(world.shown(0), ["hello", "waits"]);
+}
+
+#[test]
+fn who_came_while_a_copy_forgot_is_waited_for_with_blue_ticks() {
+    let mut world = World::signed_in(3);
+    let group = world.make_group(&[1]);
+    let old = world.snapshot(0);
+    // Its own commit, which the copy cannot apply.
+    world.must(0, &Command::AddMembers { group: Peer::Conversation(group), members: vec![world.peer(2)] });
+    world.settle();
+    let said = world.tell(0, group, "forgotten by its author");
+    world.settle();
+    let read = Command::MarkRead { to: Peer::Conversation(group), up_to: said };
+    world.must(1, &read);
+    world.settle();
+    assert_eq!(world.tick_of(0, said), Some(Tick::Delivered));
+
+    world.put_back(0, old);
+    world.settle();
+    assert_eq!(world.tick_of(0, said), Some(Tick::Delivered), "person 2 has not seen it");
+    world.must(2, &read);
+    world.settle();
+    assert_eq!(world.tick_of(0, said), Some(Tick::Read));
 }

@@ -74,7 +74,9 @@ CREATE TABLE conversation (
     active_ms INTEGER NOT NULL DEFAULT 0,
     -- Of a group: what every other member has at least, as the newest plan told.
     floor_delivered INTEGER NOT NULL DEFAULT 0,
-    floor_read INTEGER NOT NULL DEFAULT 0
+    floor_read INTEGER NOT NULL DEFAULT 0,
+    -- Of a group: the newest commit that this device applied; up to there it knows who was in when.
+    applied_seq INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX conversation_active ON conversation (active_ms);
 
