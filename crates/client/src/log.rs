@@ -164,7 +164,7 @@ fn said(step: &mut Step<'_>, conversation: ConversationId, entry: &Entry, payloa
             message::set_seq(step, entry.message_id, entry.seq, entry.time_ms)?;
         } else {
             message::unreadable(step, entry, "sent from this device, but not kept here")?;
-            rollback::unknown_entry(step)?;
+            rollback::unknown_entry(step, conversation)?;
         }
         return Ok(Went::On);
     }

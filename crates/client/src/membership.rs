@@ -19,6 +19,7 @@ use crate::mls::join::Joined;
 use crate::own_commit;
 use crate::receipt;
 use crate::rejoin;
+use crate::rollback;
 use crate::rotate;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
@@ -200,7 +201,7 @@ pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &En
     let Some(welcome) = take_welcome(step, conversation, entry.message_id)? else { return Ok(false) };
     let kind = conversation::kind(step.me()?.sender.account, conversation);
     match step.mls()?.join(step.tx, conversation, kind, &welcome, None) {
-        Ok(Joined { epoch, members }) => {
+        Ok(Joined { epoch, members, copied }) => {
             own_commit::delete(step.tx, conversation)?;
             job::done(step.tx, Kind::Rejoin, conversation.as_bytes())?;
             job::done(step.tx, Kind::Create, conversation.as_bytes())?;
@@ -211,6 +212,9 @@ pub(crate) fn join(step: &mut Step<'_>, conversation: ConversationId, entry: &En
             rotate::joined(step, conversation)?;
             device::settle(step, conversation)?;
             check_identities(step, conversation, &members, entry.seq, entry.time_ms)?;
+            if copied {
+                rollback::came_in_again(step, conversation)?;
+            }
             Ok(true)
         }
         Err(error @ MlsError::Database(_)) => Err(error.into()),

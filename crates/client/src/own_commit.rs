@@ -26,6 +26,12 @@ pub(crate) fn find(tx: &Connection, conversation: ConversationId) -> Result<Opti
         .transpose()
 }
 
+pub(crate) fn all(tx: &Connection) -> rusqlite::Result<Vec<ConversationId>> {
+    tx.prepare_cached("SELECT conversation FROM own_commit")?
+        .query_map([], |row| Ok(ConversationId::from_bytes(row.get(0)?)))?
+        .collect()
+}
+
 pub(crate) fn delete(tx: &Connection, conversation: ConversationId) -> Done {
     tx.prepare_cached("DELETE FROM own_commit WHERE conversation = ?1")?.execute([conversation.as_bytes()])?;
     Ok(())

@@ -12,11 +12,15 @@
 //! this device itself had said since the copy was made nobody can give back to it: it is shown as such. Where a
 //! welcome was made with a key package whose secret half is gone, rejoin.rs helps too.
 //!
+//! The copy may also have what lets it into a group where it was since: a commit that was sent, a key package that a
+//! welcome is for. It comes in with those once more, reads, and joins anew before it says anything.
+//!
 //! Against a server that hides all of that there is the random reuse guard of MLS (RFC 9420 section 6.3.1), four bytes
 //! in each nonce.
 
 use crate::conversation::{self, Standing};
 use crate::job::{self, Kind};
+use crate::own_commit;
 use crate::rejoin;
 use crate::setting::{self, Setting};
 use crate::step::{Done, Step, Stop};
@@ -37,8 +41,20 @@ pub(crate) fn planned(step: &mut Step<'_>, count: u64) -> Done {
 }
 
 /// A log has an entry of this device's own that is not known here.
-pub(crate) fn unknown_entry(step: &mut Step<'_>) -> Done {
-    found(step, "a log has an entry of this device that it does not know")
+pub(crate) fn unknown_entry(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    found(step, "a log has an entry of this device that it does not know")?;
+    renew(step, conversation)
+}
+
+/// This device came into a group by a key package of the copy.
+pub(crate) fn came_in_again(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    tracing::info!(%conversation, "by a key package that may have been used before");
+    renew(step, conversation)
+}
+
+fn renew(step: &mut Step<'_>, conversation: ConversationId) -> Done {
+    step.mem.logs.behind(conversation.into(), 0);
+    job::add(step.tx, Kind::Renew, conversation.as_bytes(), None)
 }
 
 fn found(step: &mut Step<'_>, why: &str) -> Done {
@@ -46,14 +62,10 @@ fn found(step: &mut Step<'_>, why: &str) -> Done {
         return Ok(());
     }
     tracing::warn!(why, "this database is an old copy of itself: its groups are joined anew");
-    for conversation in conversation::all_joined(step.tx)? {
-        let row = conversation::find(step.tx, conversation)?;
-        if row.is_some_and(|row| row.epoch.is_some() && row.standing == Standing::Member) {
-            job::add(step.tx, Kind::Renew, conversation.as_bytes(), None)?;
-            step.mem.logs.behind(conversation.into(), 0);
-        }
-    }
-    Ok(())
+    step.mls()?.mark_key_packages_copied(step.tx)?;
+    let mut all = conversation::all_joined(step.tx)?;
+    all.extend(own_commit::all(step.tx)?);
+    all.into_iter().try_for_each(|conversation| renew(step, conversation))
 }
 
 /// Whether nothing may be encrypted here now.
@@ -65,7 +77,8 @@ pub(crate) fn is_wanted(tx: &Connection, conversation: ConversationId) -> Result
 pub(crate) fn run(step: &mut Step<'_>, conversation: ConversationId) -> Done {
     let row = conversation::find(step.tx, conversation)?;
     let is_in = row.is_some_and(|row| row.epoch.is_some() && row.standing == Standing::Member);
-    if is_in && step.mem.logs.is_reading(conversation.into()) {
+    let is_coming = !is_in && own_commit::find(step.tx, conversation)?.is_some();
+    if is_coming || is_in && step.mem.logs.is_reading(conversation.into()) {
         return Ok(());
     }
     job::done(step.tx, Kind::Renew, conversation.as_bytes())?;

@@ -19,6 +19,7 @@ use crate::mls::MlsError;
 use crate::own_commit;
 use crate::receipt;
 use crate::rejoin;
+use crate::rollback;
 use crate::rotate;
 use crate::step::{Done, Step, Stop};
 use crate::view::{Notice, Person};
@@ -135,6 +136,9 @@ pub(crate) fn answered(step: &mut Step<'_>, conversation: ConversationId, commit
             membership::check_identities(step, conversation, &joined.members, info.commit_seq, step.now_ms)?;
             entered(step, conversation, joined.epoch, info.commit_seq, step.now_ms)?;
             device::settle(step, conversation)?;
+            if joined.copied {
+                rollback::came_in_again(step, conversation)?;
+            }
             if is_back {
                 return Ok(());
             }

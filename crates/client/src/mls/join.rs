@@ -5,7 +5,7 @@ use super::error::MlsError;
 use super::group::{self, CIPHERSUITE, capabilities, carries_tree, join_config};
 use super::held::{Row, read_row};
 use super::rules;
-use super::storage::StorageError;
+use super::storage::{Storage, StorageError};
 use super::{Mls, atomically};
 use openmls::messages::group_info::VerifiableGroupInfo;
 use openmls::prelude::JoinBuilder;
@@ -28,6 +28,8 @@ pub struct Joined {
     pub epoch: u64,
     /// Everybody, this device too.
     pub members: Vec<Credential>,
+    /// A later state of this database may have been in it by the same welcome: read with it, and encrypt nothing.
+    pub copied: bool,
 }
 
 /// Where an external commit begins.
@@ -55,6 +57,7 @@ impl Mls {
         let tree = tree.map(read_tree).transpose()?;
         atomically(connection, || {
             let provider = self.provider(connection);
+            let copied = Storage(connection).is_for_copied(&welcome)?;
             let processed =
                 ProcessedWelcome::new_from_welcome(&provider, &join_config(kind), welcome).map_err(refused)?;
             let info = processed.unverified_group_info();
@@ -67,7 +70,7 @@ impl Mls {
             let staged = builder.build().map_err(refused)?;
             let members = self.check_joined(conversation, kind, &staged)?;
             let group = staged.into_group(&provider).map_err(refused)?;
-            let joined = Joined { epoch: group.epoch().as_u64(), members };
+            let joined = Joined { epoch: group.epoch().as_u64(), members, copied };
             let row = Row::new(group.group_id().clone(), kind);
             self.hold(connection, conversation, row, group)?;
             Ok(joined)
@@ -127,7 +130,7 @@ impl Mls {
                 ..Change::default()
             };
             let bundle = CommitBundle::new(epoch, change, &[], messages)?;
-            let joined = Joined { epoch: group.epoch().as_u64(), members };
+            let joined = Joined { epoch: group.epoch().as_u64(), members, copied: false };
             let pending = Some(group::fingerprint(&bundle.payload));
             let row = Row { joining: true, pending, ..Row::new(group.group_id().clone(), kind) };
             self.hold(connection, conversation, row, group)?;

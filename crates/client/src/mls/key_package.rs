@@ -6,7 +6,7 @@ use super::identity::sender;
 use super::storage::{Kind, Storage, StorageError, key_bytes};
 use super::{Mls, atomically};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
-use openmls::prelude::{KeyPackage, KeyPackageIn, KeyPackageRef, Lifetime, ProtocolVersion};
+use openmls::prelude::{KeyPackage, KeyPackageIn, KeyPackageRef, Lifetime, ProtocolVersion, Welcome};
 use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, MlsMessageOut};
 use rusqlite::Connection;
 use tidings_proto::entry::Sender;
@@ -84,6 +84,12 @@ impl Mls {
         Ok(connection.execute("DELETE FROM mls_state WHERE made_s < ?1", [oldest])?)
     }
 
+    /// The database was put back to an older copy: which of its key packages were used since is not known.
+    pub fn mark_key_packages_copied(&self, connection: &Connection) -> Result<(), MlsError> {
+        connection.execute("UPDATE mls_state SET copied = 1 WHERE made_s IS NOT NULL", [])?;
+        Ok(())
+    }
+
     /// Checks that a package is what the server says it is, and may be used now.
     pub(super) fn check_key_package(&self, invitee: Invitee<'_>, now_s: u64) -> Result<KeyPackage, MlsError> {
         let bad = |why: String| MlsError::BadKeyPackage { device: invitee.device, why };
@@ -132,6 +138,19 @@ fn read(bytes: &[u8]) -> Result<KeyPackageIn, String> {
 }
 
 impl Storage<'_> {
+    /// Whether a welcome is for a key package that came from an older copy of the database.
+    pub(super) fn is_for_copied(&self, welcome: &Welcome) -> Result<bool, MlsError> {
+        let mut find = self
+            .0
+            .prepare_cached("SELECT 1 FROM mls_state WHERE kind = ?1 AND group_id = x'' AND key = ?2 AND copied")?;
+        for secrets in welcome.secrets() {
+            if find.exists(rusqlite::params![Kind::KeyPackage as u8, key_bytes(&secrets.new_member())?])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Notes when a key package was made, so that it can be discarded.
     fn set_made(&self, reference: &KeyPackageRef, now_s: u64) -> Result<(), MlsError> {
         let key = key_bytes(reference)?;

@@ -130,3 +130,75 @@ fn who_came_while_a_copy_forgot_is_waited_for_with_blue_ticks() {
     world.settle();
     assert_eq!(world.tick_of(0, said), Some(Tick::Read));
 }
+
+#[test]
+fn a_welcome_that_let_a_device_into_a_group_before_lets_it_in_to_read_only() {
+    let mut world = World::signed_in(3);
+    let old = world.snapshot(1);
+    let group = world.make_group(&[1, 2]);
+    world.tell(0, group, "hello");
+    world.tell(1, group, "forgotten by its author");
+    world.settle();
+    let epoch = world.server.logs.values().map(|log| log.epoch).max().unwrap();
+    // One more connection, so that the server knows at once that the copy is old.
+    world.crash(1);
+    world.settle();
+
+    world.put_back(1, old);
+    world.settle();
+    assert!(world.seen(1, group).contains(&"hello".into()), "its key is in the copy");
+    let said = world.tell(1, group, "after the old copy");
+    world.settle();
+    let entry = entries(&world).into_iter().find(|entry| entry.message_id == said).unwrap();
+    assert!(entry.epoch > epoch, "encrypted in a new epoch");
+    assert!(world.seen(2, group).contains(&"after the old copy".into()));
+}
+
+#[test]
+fn so_does_one_into_a_direct_conversation() {
+    let mut world = World::signed_in(2);
+    let old = world.snapshot(1);
+    world.say(0, 1, "hello");
+    world.settle();
+    world.say(1, 0, "forgotten by its author");
+    world.settle();
+    let epoch = world.server.logs.values().map(|log| log.epoch).max().unwrap();
+    // One more connection, so that the server knows at once that the copy is old.
+    world.crash(1);
+    world.settle();
+
+    world.put_back(1, old);
+    world.settle();
+    assert!(world.shown(1).contains(&"hello".into()), "its key is in the copy");
+    let said = world.say(1, 0, "after the old copy");
+    world.settle();
+    let entry = entries(&world).into_iter().find(|entry| entry.message_id == said).unwrap();
+    assert!(entry.epoch > epoch, "encrypted in a new epoch");
+    assert_eq!(world.shown(0), ["hello", "forgotten by its author", "after the old copy"]);
+}
+
+#[test]
+fn a_commit_that_waits_in_the_copy_and_arrived_long_ago_lets_nobody_say_anything() {
+    let mut world = World::signed_in(2);
+    let first = world.command(0, Command::text(world.peer(1), "hello", None));
+    let waits = |world: &World| {
+        let db = &world.people[0].client.as_ref().unwrap().db;
+        crate::own_commit::all(db.connection()).unwrap().len() == 1
+    };
+    while !waits(&world) {
+        assert!(world.step(), "nothing happens after {first:?}");
+    }
+    let old = world.snapshot(0);
+    world.settle();
+    world.say(0, 1, "forgotten by its author");
+    world.settle();
+    world.crash(0);
+    world.settle();
+
+    world.put_back(0, old);
+    world.settle();
+    let after = world.say(0, 1, "after the old copy");
+    world.settle();
+    assert_eq!(world.tick_of(0, after), Some(Tick::Delivered));
+    assert_eq!(world.shown(1), ["hello", "forgotten by its author", "after the old copy"]);
+}

@@ -405,6 +405,8 @@ CREATE TABLE mls_state (
     value BLOB NOT NULL,
     -- Of key packages only, seconds since 1970.
     made_s INTEGER,
+    -- Of key packages: this database was put back to a copy that had them, so they may have been used before.
+    copied INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (group_id, kind, key)
 );
 CREATE INDEX mls_state_made ON mls_state (made_s) WHERE made_s IS NOT NULL;
