@@ -148,6 +148,8 @@ pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>
         && is_revocation(&key, device.account, device.device, signature.as_slice())
     {
         throw_out(step, device)?;
+    }
+    if step.mls()?.is_revoked(device) {
         bar(step, conversation, device)?;
     }
     take_out(step, conversation, device)
@@ -226,14 +228,22 @@ pub(crate) fn settle(step: &mut Step<'_>, conversation: ConversationId) -> Done 
         step.tx
             .prepare_cached("DELETE FROM gone WHERE conversation = ?1 AND device = ?2")?
             .execute([conversation.as_bytes(), gone.device.as_bytes()])?;
-        if step.mls()?.is_revoked(*gone) {
-            bar(step, conversation, *gone)?;
-        }
     }
     for device in devices {
         if step.mls()?.is_revoked(device) && !gone.contains(&device) {
             keep_gone(step.tx, conversation, &[device])?;
             take_out(step, conversation, device)?;
+        }
+    }
+    Ok(())
+}
+
+/// An own commit took these out. What comes after it in the log came after their revocation; before it, this device may
+/// have known of the revocation from elsewhere, and still have to read how they came in.
+pub(crate) fn took_out(step: &Step<'_>, conversation: ConversationId, removed: &[Credential]) -> Done {
+    for device in removed.iter().map(sender) {
+        if step.mls()?.is_revoked(device) {
+            bar(step, conversation, device)?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::chunk::PLAIN_MAX_BYTES;
 use super::rows::{self, Rows};
-use super::table::{self, BOUND, MESSAGE, STATE, Table};
+use super::table::{self, BOUND, MESSAGE, Rule, STATE, Table};
 use crate::db::schema::UNSENT;
 use crate::step::Stop;
 use rusqlite::{Connection, ToSql};
@@ -68,10 +68,22 @@ pub(crate) fn state(tx: &Connection) -> Result<Vec<Portion>, Stop> {
         if columns.is_empty() {
             continue;
         }
-        let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.join(", "), table.name, table.key.join(", "));
+        let (columns_sql, key) = (columns.join(", "), table.key.join(", "));
+        let sql = format!("SELECT {columns_sql} FROM {} WHERE {} ORDER BY {key}", table.name, packed(table));
         select(tx, &mut portions, table, &columns, &sql, &[])?;
     }
     Ok(portions.end())
+}
+
+/// Which rows. A group that this device only asks to come into may never be one of its conversations.
+fn packed(table: &Table) -> &'static str {
+    match table.rule {
+        Rule::Conversation => {
+            "joined = 1 OR conversation NOT IN (SELECT conversation FROM joining)
+             OR EXISTS (SELECT 1 FROM message WHERE message.conversation = conversation.conversation)"
+        }
+        _ => "TRUE",
+    }
 }
 
 /// The messages of a block, with what hangs on them; nothing if none is left. What is not in its log yet stays out.

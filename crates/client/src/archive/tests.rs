@@ -147,6 +147,25 @@ fn every_table_is_archived_or_left_out_on_purpose() {
 }
 
 #[test]
+fn a_group_that_one_only_asks_to_come_into_is_not_packed() {
+    let db = Db::open_memory().unwrap();
+    let packed = || -> Vec<Vec<Cell>> {
+        let portions = pack::state(db.connection()).unwrap();
+        let rows = portions.iter().flat_map(|portion| rows::decode(&portion.plain).unwrap());
+        rows.filter(|rows| rows.table == "conversation").flat_map(|rows| rows.rows).collect()
+    };
+    db.connection()
+        .execute_batch(
+            "INSERT INTO conversation (conversation, kind) VALUES (zeroblob(16), 1);
+             INSERT INTO joining (conversation, secret) VALUES (zeroblob(16), zeroblob(32));",
+        )
+        .unwrap();
+    assert_eq!(packed(), Vec::<Vec<Cell>>::new());
+    db.connection().execute_batch("DELETE FROM joining").unwrap();
+    assert_eq!(packed().len(), 1, "one is in it, or was");
+}
+
+#[test]
 fn a_block_of_long_messages_is_cut_into_portions_that_fit() {
     let db = Db::open_memory().unwrap();
     // Noise, which deflate cannot make smaller.

@@ -372,6 +372,38 @@ fn a_revocation_may_be_read_before_the_linking_that_it_ends() {
 }
 
 #[test]
+fn who_revokes_a_device_may_have_yet_to_read_how_it_came_in() {
+    let mut world = World::signed_in(2);
+    world.say(0, 1, "hello");
+    world.settle();
+    let old = world.snapshot(1);
+    world.crash(1);
+    world.settle();
+    let (new, code) = world.show_code(0);
+    world.must(0, &Command::ApproveLink { code });
+    world.set_online(0, false);
+    // A commit before the one that lets the laptop in.
+    world.put_back(1, old);
+    world.settle();
+    world.ask(new, Command::AwaitLink).unwrap();
+    world.settle();
+    let stolen = sender(&world, new);
+    let bram = world.peer(1);
+    assert!(has_leaf(&mut world, new, &bram, stolen));
+
+    // It revokes before it has a connection, by which it would read on.
+    world.people[0].online = true;
+    world.must(0, &Command::RevokeDevice { device: stolen.device });
+    world.set_online(0, true);
+    world.settle();
+    world.say(0, 1, "without the laptop");
+    world.settle();
+    assert!(!has_leaf(&mut world, 0, &bram, stolen));
+    let anna = world.peer(0);
+    assert!(world.texts(1, &anna).ends_with(&["without the laptop".into()]));
+}
+
+#[test]
 fn while_an_answer_about_a_link_is_awaited_nothing_wakes_for_it() {
     let mut world = World::signed_in(1);
     let (new, _) = world.show_code(0);
