@@ -20,7 +20,7 @@ use crate::step::{Done, Step, Stop};
 use crate::view;
 use ed25519_dalek::SigningKey;
 use rand_chacha::rand_core::RngCore;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use tidings_proto::credential::{Credential, is_revocation, revocation};
 use tidings_proto::entry::{Entry, Sender};
 use tidings_proto::http::{Devices, RenameDevice, RevokeDevice};
@@ -99,12 +99,12 @@ pub(crate) fn revoked(step: &mut Step<'_>, reply: CallId, device: DeviceId, answ
     Ok(())
 }
 
-/// It is out for good, and does not come back into this conversation.
-fn bar(step: &Step<'_>, conversation: ConversationId, device: Sender) -> Done {
-    step.mls()?.bar(conversation, device);
+/// It is out for good, and after the entry at `seq` it does not come back into this conversation.
+fn bar(step: &Step<'_>, conversation: ConversationId, device: Sender, seq: u64) -> Done {
+    step.mls()?.bar(conversation, device, seq);
     step.tx
-        .prepare_cached("INSERT OR IGNORE INTO barred (conversation, account, device) VALUES (?1, ?2, ?3)")?
-        .execute([conversation.as_bytes(), device.account.as_bytes(), device.device.as_bytes()])?;
+        .prepare_cached("INSERT OR IGNORE INTO barred (conversation, account, device, seq) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![conversation.as_bytes(), device.account.as_bytes(), device.device.as_bytes(), seq])?;
     Ok(())
 }
 
@@ -123,10 +123,10 @@ pub(crate) fn load_revoked(tx: &Connection, mls: &Mls) -> Done {
     for device in rows.query_map([], read)? {
         mls.revoke(device?);
     }
-    let mut rows = tx.prepare_cached("SELECT account, device, conversation FROM barred")?;
-    for row in rows.query_map([], |row| Ok((read(row)?, ConversationId::from_bytes(row.get(2)?))))? {
-        let (device, conversation) = row?;
-        mls.bar(conversation, device);
+    let mut rows = tx.prepare_cached("SELECT account, device, conversation, seq FROM barred")?;
+    for row in rows.query_map([], |row| Ok((read(row)?, ConversationId::from_bytes(row.get(2)?), row.get(3)?)))? {
+        let (device, conversation, seq) = row?;
+        mls.bar(conversation, device, seq);
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ pub(crate) fn gone(step: &mut Step<'_>, entry: &Entry, revoked: Option<&Payload>
         throw_out(step, device)?;
     }
     if step.mls()?.is_revoked(device) {
-        bar(step, conversation, device)?;
+        bar(step, conversation, device, entry.seq)?;
     }
     take_out(step, conversation, device)
 }
@@ -238,12 +238,11 @@ pub(crate) fn settle(step: &mut Step<'_>, conversation: ConversationId) -> Done 
     Ok(())
 }
 
-/// An own commit took these out. What comes after it in the log came after their revocation; before it, this device may
-/// have known of the revocation from elsewhere, and still have to read how they came in.
-pub(crate) fn took_out(step: &Step<'_>, conversation: ConversationId, removed: &[Credential]) -> Done {
+/// An own commit, the entry at `seq`, took these out.
+pub(crate) fn took_out(step: &Step<'_>, conversation: ConversationId, removed: &[Credential], seq: u64) -> Done {
     for device in removed.iter().map(sender) {
         if step.mls()?.is_revoked(device) {
-            bar(step, conversation, device)?;
+            bar(step, conversation, device, seq)?;
         }
     }
     Ok(())

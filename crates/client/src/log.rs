@@ -259,7 +259,7 @@ fn committed(
     if row.epoch.is_none() {
         return not_in_group(step, conversation, row.joined);
     }
-    let declared = Declared { change, time_s: entry.time_ms / 1_000 };
+    let declared = Declared { change, time_s: entry.time_ms / 1_000, seq: entry.seq };
     match step.mls()?.process(step.tx, conversation, payload, Some(declared)) {
         Ok(Processed::Commit(committed)) => {
             membership::took_effect(step, conversation, &committed, entry.seq, entry.time_ms)?;

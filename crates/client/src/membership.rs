@@ -104,7 +104,7 @@ fn own_in_group(step: &mut Step<'_>, commit: &Commit, committed: &Committed, seq
     conversation::set_created(step.tx, conversation, true)?;
     conversation::set_epoch(step.tx, conversation, Some(committed.epoch))?;
     conversation::set_standing(step.tx, conversation, Standing::Member)?;
-    device::took_out(step, conversation, &committed.removed)?;
+    device::took_out(step, conversation, &committed.removed, seq)?;
     let members = step.mls()?.members(step.tx, conversation)?;
     check_identities(step, conversation, &members, seq, time_ms)?;
     if commit.change.create.is_some() {
@@ -187,7 +187,7 @@ pub(crate) fn took_effect(
     conversation::set_epoch(step.tx, conversation, Some(committed.epoch))?;
     device::settle(step, conversation)?;
     if committed.own {
-        device::took_out(step, conversation, &committed.removed)?;
+        device::took_out(step, conversation, &committed.removed, seq)?;
         // After an external commit nothing but the members themselves tells who is in.
         let members = step.mls()?.members(step.tx, conversation)?;
         return check_identities(step, conversation, &members, seq, time_ms);

@@ -347,7 +347,7 @@ impl Mls {
         let author = Author::Member(group.own_leaf_index());
         let effect = policy::check_commit(&group, staged, author, &self.rules(conversation, row.kind), &self.verified)?;
         if row.kind == ConversationKind::Group && !self.is_lawless() {
-            let declared = Declared { change: &change, time_s: now_s };
+            let declared = Declared { change: &change, time_s: now_s, seq: u64::MAX };
             rules::judge(conversation, &group, author, &effect, declared, &self.verified)?;
         }
         let bundle = CommitBundle::new(epoch, change, &joiners, messages)?;

@@ -142,7 +142,7 @@ impl Mls {
     ) -> Result<Committed, MlsError> {
         let rules = self.rules(conversation, row.kind);
         let effect = policy::check_commit(&group, &staged, author, &rules, &self.verified)?;
-        self.check_newcomers(conversation, &effect)?;
+        self.check_newcomers(conversation, &effect, declared.map_or(0, |declared| declared.seq))?;
         let is_group = row.kind == ConversationKind::Group;
         if is_group {
             let declared = declared.ok_or_else(|| MlsError::invalid("a commit where none was announced"))?;
@@ -160,10 +160,10 @@ impl Mls {
 impl Mls {
     /// No device comes back that was thrown out for good, and none comes in of one's own account with another identity key: an honest
     /// server logs this device out before its account begins anew.
-    fn check_newcomers(&self, conversation: ConversationId, effect: &policy::Effect) -> Result<(), MlsError> {
+    fn check_newcomers(&self, conversation: ConversationId, effect: &policy::Effect, seq: u64) -> Result<(), MlsError> {
         let own = &self.identity.credential;
         for new in &effect.added {
-            if self.barred.borrow().contains(&(conversation, whose(new))) {
+            if self.barred.borrow().get(&(conversation, whose(new))).is_some_and(|since| seq > *since) {
                 return Err(MlsError::Denied { why: format!("{} was thrown out by its own account", new.device) });
             }
             if new.account == own.account && new.identity_key != own.identity_key {

@@ -68,8 +68,8 @@ pub struct Mls {
     loaded: held::Loaded,
     /// Devices that their own account threw out for good.
     revoked: std::cell::RefCell<std::collections::BTreeSet<Sender>>,
-    /// Where they do not come in any more: what let them in may stand in a log that this device reads only later.
-    barred: std::cell::RefCell<std::collections::BTreeSet<(ConversationId, Sender)>>,
+    /// After which entry they do not come in any more: what let them in before may be read only later, or once more.
+    barred: std::cell::RefCell<std::collections::BTreeMap<(ConversationId, Sender), u64>>,
     /// In tests: own commits are made without asking whether they are allowed.
     #[cfg(test)]
     lawless: std::cell::Cell<bool>,
@@ -104,9 +104,9 @@ impl Mls {
         !self.revoked.borrow().is_empty()
     }
 
-    /// From now on no commit that brings this device into this conversation is taken.
-    pub fn bar(&self, conversation: ConversationId, device: Sender) {
-        self.barred.borrow_mut().insert((conversation, device));
+    /// After the entry at `seq` no commit that brings this device into this conversation is taken.
+    pub fn bar(&self, conversation: ConversationId, device: Sender, seq: u64) {
+        self.barred.borrow_mut().entry((conversation, device)).or_insert(seq);
     }
 
     pub fn identity(&self) -> &Identity {

@@ -30,6 +30,8 @@ pub struct Declared<'a> {
     pub change: &'a Change,
     /// Of the entry, in seconds.
     pub time_s: u64,
+    /// Of the entry.
+    pub seq: u64,
 }
 
 impl Mls {

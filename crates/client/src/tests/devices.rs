@@ -380,11 +380,13 @@ fn who_revokes_a_device_may_have_yet_to_read_how_it_came_in() {
     world.crash(1);
     world.settle();
     let (new, code) = world.show_code(0);
+    world.set_online(new, false);
     world.must(0, &Command::ApproveLink { code });
     world.set_online(0, false);
     // A commit before the one that lets the laptop in.
     world.put_back(1, old);
     world.settle();
+    world.set_online(new, true);
     world.ask(new, Command::AwaitLink).unwrap();
     world.settle();
     let stolen = sender(&world, new);

@@ -339,11 +339,12 @@ CREATE TABLE revoked (
     PRIMARY KEY (account, device)
 ) WITHOUT ROWID;
 
--- device.rs: of those, where they were taken out, or the log told of it. No commit that brings them in there is taken.
+-- device.rs: of those, where a log told of it, or they were taken out. No later commit that brings them in is taken.
 CREATE TABLE barred (
     conversation BLOB NOT NULL,
     account BLOB NOT NULL,
     device BLOB NOT NULL,
+    seq INTEGER NOT NULL,
     PRIMARY KEY (conversation, account, device)
 ) WITHOUT ROWID;
 

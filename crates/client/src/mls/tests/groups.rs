@@ -58,7 +58,7 @@ impl Device {
     }
 
     fn follow(&mut self, payload: &[u8], change: &Change) -> Result<Committed, MlsError> {
-        let declared = Declared { change, time_s: NOW_S };
+        let declared = Declared { change, time_s: NOW_S, seq: 1 };
         match self.call(|mls, tx| mls.process(tx, group(), payload, Some(declared)))? {
             Processed::Commit(committed) => Ok(committed),
             other => panic!("{other:?} is no commit"),
