@@ -65,6 +65,7 @@ fn plan_conversation(step: &mut Step<'_>, planned: &PlanLog) -> Done {
     if !row.created {
         conversation::set_created(step.tx, conversation, true)?;
     }
+    step.mem.logs.logs.entry(planned.log).or_default().oldest = planned.oldest;
     for watermark in &planned.watermarks {
         receipt::planned(step, conversation, watermark)?;
     }

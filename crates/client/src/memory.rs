@@ -264,6 +264,8 @@ pub(crate) struct Logs {
 pub(crate) struct LogState {
     /// Highest seq that was announced.
     pub head: u64,
+    /// What came before is not to be had any more, as the plan said.
+    pub oldest: u64,
     /// A `Sync` after this seq waits for its page.
     pub asked: Option<u64>,
     pub hold: Option<Hold>,

@@ -70,12 +70,12 @@ struct Pending {
     payload: Vec<u8>,
 }
 
-/// The newest.
+/// The oldest: what was said while one was in before is read with it, and what comes after the next one with that.
 fn pending(step: &Step<'_>, conversation: ConversationId) -> Result<Option<Pending>, Stop> {
     Ok(step
         .tx
         .prepare_cached(
-            "SELECT commit_id, account, payload FROM pending_welcome WHERE conversation = ?1 ORDER BY rowid DESC LIMIT 1",
+            "SELECT commit_id, account, payload FROM pending_welcome WHERE conversation = ?1 ORDER BY rowid LIMIT 1",
         )?
         .query_row([conversation.as_bytes()], |row| {
             Ok(Pending {
@@ -85,6 +85,13 @@ fn pending(step: &Step<'_>, conversation: ConversationId) -> Result<Option<Pendi
             })
         })
         .optional()?)
+}
+
+fn count(step: &Step<'_>, conversation: ConversationId) -> Result<u64, Stop> {
+    Ok(step
+        .tx
+        .prepare_cached("SELECT count(*) FROM pending_welcome WHERE conversation = ?1")?
+        .query_row([conversation.as_bytes()], |row| row.get(0))?)
 }
 
 fn discard(step: &Step<'_>, conversation: ConversationId, commit: MessageId) -> Done {
@@ -125,6 +132,12 @@ pub(crate) fn answered(step: &mut Step<'_>, conversation: ConversationId, commit
         }
         Err(_) => return void(step, conversation, commit),
     };
+    let oldest = step.mem.logs.logs.get(&conversation.into()).map_or(0, |state| state.oldest);
+    if info.commit_seq + 1 < oldest && count(step, conversation)? > 1 {
+        // What could be read with it is gone: the next one.
+        discard(step, conversation, commit)?;
+        return run(step, conversation);
+    }
     let tree = info.tree.as_ref().map(|tree| tree.as_slice());
     let kind = ConversationKind::Group;
     match step.mls()?.join(step.tx, conversation, kind, &pending.payload, tree) {

@@ -138,3 +138,22 @@ fn who_is_removed_and_added_again_while_away_reads_all_that_is_said_since() {
     assert!(!shown.iter().any(|message| matches!(message.body, Body::Unreadable { .. })), "{shown:?}");
     assert!(world.seen(1, group).ends_with(&["one".into(), "two".into(), "three".into()]));
 }
+
+#[test]
+fn who_is_added_twice_while_away_comes_in_where_there_is_something_to_read() {
+    let mut world = World::signed_in(3);
+    let group = world.make_group(&[1]);
+    world.set_online(2, false);
+    let add = Command::AddMembers { group: to(group), members: vec![world.peer(2)] };
+    let remove = Command::RemoveMembers { group: to(group), members: vec![world.peer(2)] };
+    for (command, text) in [(&add, "the first time"), (&remove, "in between"), (&add, "the second time")] {
+        world.must(0, command);
+        world.settle();
+        world.tell(0, group, text);
+        world.settle();
+    }
+    world.set_online(2, true);
+    world.settle();
+    // The server keeps nothing for them from before they were removed.
+    assert_eq!(world.seen(2, group), ["0 added 2", "the second time"]);
+}

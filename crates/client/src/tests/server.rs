@@ -444,7 +444,7 @@ impl TestServer {
                 let planned = PlanLog {
                     log: *id,
                     head,
-                    oldest: log.oldest(),
+                    oldest: log.oldest().max(reach.map_or(0, |(from, _)| from)),
                     cursor,
                     unread: 0,
                     watermarks,
@@ -473,7 +473,7 @@ impl TestServer {
         let rest: Vec<Entry> = log.entries.iter().skip(after as usize).flatten().filter(within).cloned().collect();
         let entries: Vec<Entry> = rest.iter().take(limit as usize).cloned().collect();
         let caught_up = entries.len() == rest.len();
-        ServerFrame::Page(Page { log: id, entries, head: to, oldest: log.oldest(), caught_up })
+        ServerFrame::Page(Page { log: id, entries, head: to, oldest: log.oldest().max(from), caught_up })
     }
 
     fn commit(&mut self, device: DeviceId, commit: Commit) -> Result<(u64, u64), Box<Problem>> {
