@@ -52,6 +52,23 @@ fn who_is_here_goes_on_and_who_was_away_reads_everything() {
 }
 
 #[test]
+fn who_was_added_while_away_reads_from_there_on_too() {
+    let mut world = World::signed_in(3);
+    let group = world.make_group(&[1]);
+    world.set_online(2, false);
+    world.must(0, &Command::AddMembers { group: Peer::Conversation(group), members: vec![world.peer(2)] });
+    world.tell(0, group, "since they were added");
+    world.settle();
+    poison(&mut world, group);
+    world.tell(1, group, "since they were let in again");
+    world.settle();
+    world.set_online(2, true);
+    world.settle();
+    check(&mut world, group, 3, &["since they were let in again"]);
+    assert!(world.seen(2, group).contains(&"since they were added".into()));
+}
+
+#[test]
 fn it_may_happen_again_and_again() {
     let mut world = World::signed_in(3);
     let group = world.make_group(&[1, 2]);
