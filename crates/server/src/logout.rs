@@ -88,6 +88,8 @@ pub async fn tell(server: &Arc<Server>, log: LogId, device: Sender, why: &Why) -
         lane.append_checked(server, entry, Reply::Call(answer))?;
         match answered.await {
             Ok(Ok(_)) => return Ok(()),
+            // Somebody else told it.
+            Ok(Err(Error { code: Code::Conflict, .. })) => return Ok(()),
             // A commit was faster.
             Ok(Err(Error { code: Code::StaleEpoch, .. })) => {}
             Ok(Err(error)) => return Err(error),

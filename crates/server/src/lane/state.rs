@@ -124,6 +124,9 @@ impl State {
             Body::Commit { change, .. } if !change.external && roster.leaves_gone(change) => {
                 return Err(commit_first().at(self.head.epoch, self.head.seq));
             }
+            Body::Gone { deleted: None, .. } if roster.gone.contains(&entry.sender) => {
+                return Err(Error::new(Code::Conflict, "This log-out was told already."));
+            }
             _ => return Ok(()),
         };
         if roster.member(entry.sender.account).is_none() {
@@ -355,5 +358,9 @@ mod tests {
         assert_eq!(after.check_group_entry(&leaves_it).unwrap_err().code, Code::CommitFirst);
         assert!(after.check_group_entry(&removes_it).is_ok());
         assert!(after.check_group_entry(&external).is_ok(), "who comes in cannot know yet");
+        let told = Body::Gone { revoked: None, deleted: None };
+        let told = NewEntry { sender: laptop, body: told, ..waits(Change::default()) };
+        assert!(before.check_group_entry(&told).is_ok());
+        assert_eq!(after.check_group_entry(&told).unwrap_err().code, Code::Conflict, "two may ask for it at once");
     }
 }
