@@ -2,6 +2,8 @@
 import { conversation, look } from './look.ts'
 import { expect, test } from './world.ts'
 
+const ASLEEP_MS = 90_000
+
 test('mentions, places and the way back from a file', async ({ meet }) => {
   test.setTimeout(300_000)
   const anna = await meet('Anna', { geolocation: { latitude: 52.09, longitude: 5.12 }, permissions: ['geolocation'] })
@@ -35,13 +37,15 @@ test('mentions, places and the way back from a file', async ({ meet }) => {
 test('a tab that the browser put to sleep, and a browser that cannot run it', async ({ browser, server, meet }) => {
   test.setTimeout(240_000)
   const anna = await meet('Anna')
-  const devtools = await anna.context.newCDPSession(anna.page)
-  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+  // Its workers do nothing for a while, as when the browser saves power.
+  const busy = (ms: number): void => {
+    for (const until = Date.now() + ms; Date.now() < until; );
+  }
+  for (const worker of anna.page.workers()) void worker.evaluate(busy, ASLEEP_MS).catch(() => undefined)
   const second = await anna.context.newPage()
   await second.goto(server.url)
   await expect(second.getByText('Tidings is open in another tab')).toBeVisible({ timeout: 30_000 })
   await look(second, 'asleep')
-  await devtools.send('Page.setWebLifecycleState', { state: 'active' })
 
   const old = await browser.newContext({ serviceWorkers: 'block' })
   await old.route('**/*.wasm', (route) => route.abort())
