@@ -1,4 +1,4 @@
-// What one sees seldom: names after an @, a place, a backup file, a tab that sleeps, and a browser that cannot run Tidings.
+// What one sees seldom: names after an @, a place, a backup file, a tab that sleeps, and one that cannot load Tidings.
 import { conversation, look } from './look.ts'
 import { expect, test } from './world.ts'
 
@@ -34,7 +34,7 @@ test('mentions, places and the way back from a file', async ({ meet }) => {
   await look(page, 'restore-file')
 })
 
-test('a tab that the browser put to sleep, and a browser that cannot run it', async ({ browser, server, meet }) => {
+test('a tab that the browser put to sleep, and one that cannot load Tidings', async ({ browser, server, meet }) => {
   test.setTimeout(240_000)
   const anna = await meet('Anna')
   // Its workers do nothing for a while, as when the browser saves power.
@@ -52,6 +52,7 @@ test('a tab that the browser put to sleep, and a browser that cannot run it', as
   const page = await old.newPage()
   await page.goto(server.url)
   await expect(page.getByRole('heading', { name: 'Tidings cannot start' })).toBeVisible({ timeout: 30_000 })
+  await expect(page.getByText('Look at your connection')).toBeVisible()
   await look(page, 'trouble')
   await old.close()
 })

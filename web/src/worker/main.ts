@@ -209,6 +209,8 @@ function crashed(why: string): void {
 function refusal(error: unknown): Refusal {
   const text = String(error)
   if (text.includes('QuotaExceeded')) return 'storage_full'
+  // What Chromium, Firefox and Safari say of a request that got nowhere.
+  if (/Failed to fetch|NetworkError|Load failed/.test(text)) return 'not_loaded'
   if (text.includes('WebAssembly')) return 'no_wasm'
   return /getDirectory|SecurityError|createSyncAccessHandle/.test(text) ? 'no_storage' : 'broken'
 }

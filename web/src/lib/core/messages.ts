@@ -41,8 +41,8 @@ export type Engine =
   /** Came to a sudden end; the page starts another. */
   | { crashed: string }
 
-/** What a browser may lack. */
-export type Refusal = 'no_storage' | 'no_locks' | 'no_wasm' | 'storage_full' | 'broken'
+/** What a browser may lack, and what may go wrong. */
+export type Refusal = 'no_storage' | 'no_locks' | 'no_wasm' | 'not_loaded' | 'storage_full' | 'broken'
 
 /** What the page hears of. */
 export type News = Event | { engine: Engine }

@@ -440,6 +440,7 @@ export const ar: Catalogue = {
   'trouble.no_locks': 'هذا المتصفح قديم جدًا. استخدم أحدث منه.',
   'trouble.no_storage': 'لا يسمح هذا المتصفح لـ Tidings بحفظ الرسائل هنا. النوافذ الخاصة كثيرًا ما تمنع ذلك؛ ويلزم عنوان آمن (https).',
   'trouble.no_wasm': 'لا يستطيع هذا المتصفح تشغيل التشفير (WebAssembly).',
+  'trouble.not_loaded': 'تعذّر تحميل جزء من Tidings. تحقّق من اتصالك ثم حاول مرة أخرى.',
   'trouble.storage_full': 'لا مساحة متبقية على هذا الجهاز. وفّر بعضها ثم حاول مجددًا.',
   'trouble.title': 'تعذر تشغيل Tidings',
   'update.ready': 'إصدار جديد من Tidings جاهز.',

@@ -398,6 +398,7 @@ export const de: Catalogue = {
   'trouble.no_locks': 'Dieser Browser ist zu alt. Nimm einen neueren.',
   'trouble.no_storage': 'Dieser Browser lässt Tidings hier keine Nachrichten aufbewahren. Private Fenster oft nicht; nötig ist eine sichere Adresse (https).',
   'trouble.no_wasm': 'Dieser Browser kann die Verschlüsselung (WebAssembly) nicht ausführen.',
+  'trouble.not_loaded': 'Ein Teil von Tidings konnte nicht geladen werden. Prüfe deine Verbindung und versuche es noch einmal.',
   'trouble.storage_full': 'Auf diesem Gerät ist kein Platz mehr. Schaffe welchen und versuche es noch einmal.',
   'trouble.title': 'Tidings kann nicht starten',
   'update.ready': 'Eine neue Version von Tidings ist da.',

@@ -400,6 +400,7 @@ export const en = {
   'trouble.no_locks': 'This browser is too old. Use a newer one.',
   'trouble.no_storage': 'This browser does not let Tidings keep messages here. Private windows often do not; a secure address (https) is needed.',
   'trouble.no_wasm': 'This browser does not run the encryption (WebAssembly).',
+  'trouble.not_loaded': 'A part of Tidings could not be loaded. Look at your connection, then try again.',
   'trouble.storage_full': 'This device has no room left. Make some, then try again.',
   'trouble.title': 'Tidings cannot start',
   'update.ready': 'A new version of Tidings is ready.',

@@ -398,6 +398,7 @@ export const es: Catalogue = {
   'trouble.no_locks': 'Este navegador es demasiado antiguo. Usa uno más nuevo.',
   'trouble.no_storage': 'Este navegador no deja que Tidings guarde mensajes aquí. Las ventanas privadas a menudo no dejan; hace falta una dirección segura (https).',
   'trouble.no_wasm': 'Este navegador no puede ejecutar el cifrado (WebAssembly).',
+  'trouble.not_loaded': 'No se pudo cargar una parte de Tidings. Comprueba tu conexión y vuelve a intentarlo.',
   'trouble.storage_full': 'No queda espacio en este dispositivo. Libera un poco e inténtalo de nuevo.',
   'trouble.title': 'Tidings no puede arrancar',
   'update.ready': 'Hay una versión nueva de Tidings.',

@@ -398,6 +398,7 @@ export const hi: Catalogue = {
   'trouble.no_locks': 'यह ब्राउज़र बहुत पुराना है। नया इस्तेमाल करें।',
   'trouble.no_storage': 'यह ब्राउज़र Tidings को यहाँ संदेश रखने नहीं देता। निजी विंडो अक्सर नहीं देतीं; सुरक्षित पता (https) चाहिए।',
   'trouble.no_wasm': 'यह ब्राउज़र एन्क्रिप्शन (WebAssembly) नहीं चला सकता।',
+  'trouble.not_loaded': 'Tidings का एक हिस्सा लोड नहीं हो सका। अपना कनेक्शन जाँचें, फिर दोबारा कोशिश करें।',
   'trouble.storage_full': 'इस डिवाइस पर जगह नहीं बची। जगह बनाकर फिर कोशिश करें।',
   'trouble.title': 'Tidings शुरू नहीं हो सका',
   'update.ready': 'Tidings का नया संस्करण तैयार है।',

@@ -398,6 +398,7 @@ export const nl: Catalogue = {
   'trouble.no_locks': 'Deze browser is te oud. Gebruik een nieuwere.',
   'trouble.no_storage': 'Deze browser laat Tidings hier geen berichten bewaren. Privévensters vaak niet; er is een veilig adres (https) nodig.',
   'trouble.no_wasm': 'Deze browser kan de versleuteling (WebAssembly) niet uitvoeren.',
+  'trouble.not_loaded': 'Een deel van Tidings kon niet worden geladen. Controleer je verbinding en probeer het opnieuw.',
   'trouble.storage_full': 'Dit apparaat is vol. Maak ruimte en probeer het opnieuw.',
   'trouble.title': 'Tidings kan niet starten',
   'update.ready': 'Er is een nieuwe versie van Tidings.',
