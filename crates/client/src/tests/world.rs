@@ -50,6 +50,8 @@ pub struct World {
 
 /// Inputs that a scenario may take before it counts as stuck.
 const STEPS_MAX: usize = 20_000;
+/// So often something is asked for again that a crash may have swallowed.
+const TRIES_MAX: usize = 100;
 
 impl World {
     /// People without clients.
@@ -366,7 +368,7 @@ impl World {
 
     /// Says something, again if a crash swallowed it.
     pub fn say(&mut self, who: usize, to: usize, text: &str) -> MessageId {
-        loop {
+        for _ in 0..TRIES_MAX {
             let send = Command::text(self.peer(to), text, None);
             match self.ask(who, send) {
                 Ok(Reply::Queued { message, .. }) => return message,
@@ -378,6 +380,7 @@ impl World {
                 }
             }
         }
+        panic!("{text:?} is refused again and again");
     }
 
     /// Says something unless it was said.
